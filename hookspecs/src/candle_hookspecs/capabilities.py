@@ -1,0 +1,77 @@
+"""What a plugin can do, stated as a value so that the kernel need not ask by trying."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from candle_hookspecs.limits import Costs, Limit
+from candle_hookspecs.requests import Anchor, Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderCapabilities:
+    """What an exchange can answer, and within which limits.
+
+    Attributes:
+        contract: the `CONTRACT_VERSION` the plugin was written for.
+        tradetypes: e.g. ``("SPOT",)``.
+        timeframes: ccxt's notation, all that the exchange serves natively.
+        page_limit: most candles in one answer.
+        anchors: the ends from which a request can count, the better one first.
+        limits: everything that may be spent; a name in `costs` must be one of these.
+        costs: kind → cost of one request, for the default `candle_split`.
+        settle: milliseconds after a candle's close until the exchange surely serves it in its final form.
+        doubt: milliseconds after a candle's close during which an emptiness that was only asserted is asked again next
+            time.
+        grid: timeframe → UTC ms of any one open time, where the grid does not start as the kernel assumes (multiples
+            of the timeframe since 1970-01-01,
+            weeks on Monday, months and years on their first day; all UTC).
+        concurrency: most requests under way at once that still pay.
+        sources: source name → rank; of two answers given at the same moment the higher rank wins.
+        extra_columns: further float64 columns its candles may carry.
+    """
+
+    contract: int
+    archetype: str = "CRYPTO"
+    tradetypes: tuple[str, ...]
+    timeframes: tuple[str, ...]
+    kinds: frozenset[Kind] = frozenset({Kind.CANDLES})
+    page_limit: int
+    anchors: tuple[Anchor, ...] = (Anchor.START,)
+    limits: tuple[Limit, ...] = ()
+    costs: Mapping[Kind, Costs] = field(default_factory=dict)
+    settle: int = 2_000
+    doubt: int = 600_000
+    grid: Mapping[str, int] = field(default_factory=dict)
+    concurrency: int = 8
+    sources: Mapping[str, int] = field(default_factory=lambda: {"rest": 0})
+    extra_columns: tuple[str, ...] = ()
+
+    def cost(self, kind: Kind) -> Costs:
+        """What one request of this kind costs."""
+        return self.costs.get(kind, {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageCapabilities:
+    """What a database can do.
+
+    Attributes:
+        contract: the `CONTRACT_VERSION` the plugin was written for.
+        durable: what was acknowledged is there after the process is killed.
+        shared: several processes may write at once.
+        extra_columns: `CandleBatch.extra` is kept.
+        executes: `candle_execute` is there.
+    """
+
+    contract: int
+    durable: bool = True
+    shared: bool = False
+    extra_columns: bool = False
+    executes: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtensionCapabilities:
+    """What an extension adds. `contract`: the `CONTRACT_VERSION` it was written for."""
+
+    contract: int

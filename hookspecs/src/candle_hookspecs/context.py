@@ -1,0 +1,79 @@
+"""What the kernel hands to every plugin it builds."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from candle_hookspecs.limits import Costs, LimitFeedback, Priority
+
+
+class Settings(BaseModel):
+    """Base of a plugin's settings.
+
+    What may stand in its TOML table. Unknown keys are errors; keep secrets in `pydantic.SecretStr`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Clock(Protocol):
+    """The time as the kernel sees it; tests may run it fast."""
+
+    def now(self) -> int:
+        """UTC milliseconds."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long on this clock."""
+        ...
+
+
+class BudgetGate(Protocol):
+    """The one gate that every request to an exchange passes, so that a limit or a ban holds for all of them.
+
+    The kernel passes it before each `candle_fetch`. A plugin passes it itself for what it sends on its own account:
+    listings,
+    warm-up, a library's hidden calls.
+    """
+
+    async def spend(self, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
+        """Wait until every limit named has room and no pause is on, then take the costs.
+
+        Raises:
+            BadInputError: a cost names a limit that the provider does not declare, or is larger than the limit itself.
+        """
+        ...
+
+    def spend_blocking(self, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
+        """The same for a plain `def` hook, which runs in a worker thread. Never call it on the event loop."""
+        ...
+
+    def observe(self, feedback: LimitFeedback) -> None:
+        """Correct the count from what an answer's headers say. Any thread may call it."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing of this provider's limits pass for so long (429, 418). Any thread may call it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginContext:
+    """A plugin's surroundings.
+
+    Attributes:
+        name: the name it stands under in the TOML (the exchange in lower case, the backend).
+        clock: use this and not `time`.
+        cache_dir: a folder of its own for what may be lost; made when first used.
+        logger: a child of the ``candle`` logger.
+        budget: see `BudgetGate`.
+    """
+
+    name: str
+    clock: Clock
+    cache_dir: Path
+    logger: logging.Logger
+    budget: BudgetGate

@@ -1,0 +1,92 @@
+"""The kernel as an extension sees it, without importing it."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+from candle_hookspecs.candles import CandleBatch
+from candle_hookspecs.requests import MarketQuery
+from candle_hookspecs.results import CollectionConfig, CollectionProgress, CollectionSummary, SlotReport
+from candle_hookspecs.storage import SymbolQuery, SymbolRecord
+from candle_hookspecs.symbols import Market, Symbol
+
+Moment: TypeAlias = datetime | str | int
+"""A timezone-aware datetime, an ISO 8601 text (UTC where it names no offset), or UTC milliseconds."""
+
+SymbolLike: TypeAlias = Symbol | str
+"""A `Symbol`, its text form, or a market's name (``BTC/USDT``, ``BTCUSDT``), which needs exchange, tradetype and
+timeframe beside it.
+"""
+
+
+class Candles(Protocol):
+    """What `candle_core.open` gives. Ranges are half-open; every method may raise a `CandleError`."""
+
+    async def markets(
+        self, exchange: str, tradetype: str | None = None, *, query: MarketQuery | None = None
+    ) -> Sequence[Market]:
+        """What the exchange lists now."""
+        ...
+
+    async def symbols(self, query: SymbolQuery | None = None) -> Sequence[SymbolRecord]:
+        """What the database knows."""
+        ...
+
+    async def collect_candles_only(
+        self,
+        symbol: SymbolLike,
+        timeframe: str | None = None,
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        count: int | None = None,
+        refetch: bool = False,
+        progress_callback: Callable[[CollectionProgress], object] | None = None,
+    ) -> CollectionSummary:
+        """Fetch what is missing and commit it; hand back a summary only."""
+        ...
+
+    async def get_candles(
+        self,
+        symbol: SymbolLike,
+        timeframe: str | None = None,
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        count: int | None = None,
+        config: CollectionConfig | None = None,
+    ) -> CandleBatch:
+        """Fetch what is missing, commit it, and hand back the whole range."""
+        ...
+
+    async def load(
+        self,
+        symbol: SymbolLike,
+        timeframe: str | None = None,
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        count: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> CandleBatch:
+        """What is stored, without asking anybody."""
+        ...
+
+    async def slots(
+        self,
+        symbol: SymbolLike,
+        timeframe: str | None = None,
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        start: Moment,
+        end: Moment,
+    ) -> SlotReport:
+        """Where every grid slot of a range stands."""
+        ...

@@ -1,0 +1,164 @@
+"""What is asked of an exchange, and what came back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from candle_hookspecs.candles import Arrival, CandleBatch
+from candle_hookspecs.coverage import Evidence, Proof
+from candle_hookspecs.errors import MalformedAnswerError
+from candle_hookspecs.limits import Costs, LimitFeedback, Priority
+from candle_hookspecs.market_data import OrderBook, Ticker, Trade
+from candle_hookspecs.symbols import Market, MarketStatus
+from candle_hookspecs.times import Span, iso
+
+
+class Kind(StrEnum):
+    """The four kinds of market data."""
+
+    CANDLES = "candles"
+    TICKERS = "tickers"
+    ORDERBOOKS = "orderbooks"
+    TRADES = "trades"
+
+
+class Anchor(StrEnum):
+    """From which end of the span an answer counts its rows."""
+
+    START = "start"  # the oldest `limit` rows from span.start on (Binance's startTime)
+    END = "end"  # the newest `limit` rows before span.end (Upbit's to)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketQuery:
+    """Which markets to list.
+
+    Attributes:
+        tradetype: ``SPOT``, ``SWAP``, ``FUTURE``; None: all that the provider has.
+        name: one market by ccxt symbol or native id; None: all. A provider that can look one up cheaply does so.
+    """
+
+    tradetype: str | None = None
+    name: str | None = None
+    status: MarketStatus | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchRequest:
+    """One call to an exchange (or, before `candle_split`, a wish that may need several).
+
+    Attributes:
+        markets: what to ask for; exactly one for candles and trades.
+        timeframe: ccxt's notation; None for kinds without one.
+        span: open times wanted, half-open, UTC ms; None for the present state (tickers, order books).
+        anchor: from which end the answer counts. It must hold even where the span is wide: the row nearest to the
+            anchor is the first in the answer.
+        limit: most rows wanted; 0: the provider's page size.
+        costs: what the kernel spends before it calls `candle_fetch`.
+        source: which of the provider's ways to answer, e.g. ``rest`` or ``archive``.
+        token: whatever `candle_split` wants to tell `candle_fetch` (an archive file's name).
+    """
+
+    kind: Kind = Kind.CANDLES
+    markets: tuple[Market, ...]
+    timeframe: str | None = None
+    span: Span | None = None
+    anchor: Anchor = Anchor.START
+    limit: int = 0
+    costs: Costs = field(default_factory=dict, hash=False)
+    source: str = "rest"
+    priority: Priority = Priority.NORMAL
+    token: str = ""
+
+    @property
+    def market(self) -> Market:
+        """The one market of a candle or trade request."""
+        (market,) = self.markets
+        return market
+
+    def __str__(self) -> str:
+        names = ", ".join(market.ccxt_symbol for market in self.markets)
+        return f"{self.kind} of {names} {self.timeframe or ''} {self.span or ''} from the {self.anchor}".replace(
+            "  ", " "
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One answer.
+
+    Make it with `Page.of`, which derives what an ordinary paged answer proves. A source that proves more (a verified
+    archive
+    file holds all of its day) states its own `proofs`.
+
+    Attributes:
+        batch: the candles, the still open one included; for the other kinds `tickers`, `orderbooks` or `trades`.
+        answered_at: the exchange's clock when it answered, UTC ms, never later than it truly was (an HTTP ``Date``
+            header rounds down).
+        proofs: what the answer proves.
+        asserted: the stretch that the answer says is empty without proving it: the rest of the span after a short or
+            empty answer. None: it says nothing.
+        feedback: what the headers said of limits.
+        size: bytes of the body on the wire.
+    """
+
+    request: FetchRequest
+    answered_at: int
+    batch: CandleBatch = field(default_factory=CandleBatch.empty)
+    tickers: Sequence[Ticker] = ()
+    orderbooks: Sequence[OrderBook] = ()
+    trades: Sequence[Trade] = ()
+    proofs: tuple[Proof, ...] = ()
+    asserted: Span | None = None
+    feedback: LimitFeedback = field(default_factory=LimitFeedback)
+    size: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        request: FetchRequest,
+        batch: CandleBatch,
+        *,
+        answered_at: int,
+        feedback: LimitFeedback | None = None,
+        size: int = 0,
+    ) -> "Page":
+        """A page of an exchange that answers `request.limit` rows counted from `request.anchor`.
+
+        Proven is the stretch from the anchor to the farthest row. When fewer rows came than were asked for, the rest
+        of the
+        span is only asserted to be empty. Rows beyond the far end of the span are welcome: they prove the gap before
+        them.
+
+        Raises:
+            MalformedAnswerError: the rows are out of order, or lie on the wrong side of the anchor.
+        """
+        span, feedback = request.span, feedback or LimitFeedback()
+        if span is None:
+            raise ValueError(f"a page of candles needs a request with a span: {request!r}")
+        if batch.arrival is Arrival.DISORDERED:
+            raise MalformedAnswerError(f"the rows are out of order in the answer to {request!s}")
+        if not len(batch):
+            return cls(request=request, answered_at=answered_at, feedback=feedback, size=size, asserted=span)
+        if request.anchor is Anchor.START:
+            astray, proven = batch.first < span.start, (span.start, batch.last + 1)
+            rest = (batch.last + 1, span.end)
+        else:
+            astray, proven = batch.last >= span.end, (batch.first, span.end)
+            rest = (span.start, batch.first)
+        if astray:
+            raise MalformedAnswerError(
+                f"rows from {iso(batch.first)} to {iso(batch.last)} do not belong to the answer to {request!s}"
+            )
+        came = len(batch) + batch.repeated
+        asserted = Span(*rest) if came < request.limit and rest[0] < rest[1] else None
+        proof = Proof(Span(*proven), Evidence.ANCHORED)
+        return cls(
+            request=request,
+            answered_at=answered_at,
+            batch=batch,
+            feedback=feedback,
+            size=size,
+            proofs=(proof,),
+            asserted=asserted,
+        )
