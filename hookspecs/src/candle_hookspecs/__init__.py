@@ -1,4 +1,4 @@
-"""The contract between the candle kernel and its plugins: hooks, values, errors. Imports pluggy, pydantic and numpy only."""
+"""The contract between the candle kernel and its plugins: hooks, values, errors."""
 
 from candle_hookspecs.candles import (
     COLUMNS,

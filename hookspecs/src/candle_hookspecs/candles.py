@@ -63,8 +63,8 @@ class CandleBatch:
         open, high, low, close: float64, in quote units (as the exchange said; never rounded).
         volume: float64, in base units.
         quote_volume: float64, in quote units; `trades`: int64; `taker_buy_volume`: float64, in base units. None where
-            the source
-            does not give the column; NaN (`UNKNOWN_COUNT` in `trades`) where it does not give it for one row.
+            the source does not give the column; NaN (`UNKNOWN_COUNT` in `trades`) where it does not give it for one
+            row.
         extra: further float64 columns that the provider's capabilities declare.
         arrival: the order the rows came in; repeated: how many rows were dropped because their open time came again.
     """
@@ -137,7 +137,7 @@ class CandleBatch:
             repeated = len(times) - len(rows)
             arrays = {name: array[rows] for name, array in arrays.items()}
         extra = {name: arrays.pop(name) for name in list(arrays) if name not in COLUMNS}
-        return cls(**arrays, extra=extra, arrival=arrival, repeated=repeated)  # type: ignore[arg-type]
+        return cls(**arrays, extra=extra, arrival=arrival, repeated=repeated)
 
     @classmethod
     def concat(cls, batches: Iterable["CandleBatch"]) -> "CandleBatch":

@@ -23,8 +23,7 @@ class ProviderCapabilities:
         doubt: milliseconds after a candle's close during which an emptiness that was only asserted is asked again next
             time.
         grid: timeframe → UTC ms of any one open time, where the grid does not start as the kernel assumes (multiples
-            of the timeframe since 1970-01-01,
-            weeks on Monday, months and years on their first day; all UTC).
+            of the timeframe since 1970-01-01, weeks on Monday, months and years on their first day; all UTC).
         concurrency: most requests under way at once that still pay.
         sources: source name → rank; of two answers given at the same moment the higher rank wins.
         extra_columns: further float64 columns its candles may carry.

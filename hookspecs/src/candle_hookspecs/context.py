@@ -35,8 +35,7 @@ class BudgetGate(Protocol):
     """The one gate that every request to an exchange passes, so that a limit or a ban holds for all of them.
 
     The kernel passes it before each `candle_fetch`. A plugin passes it itself for what it sends on its own account:
-    listings,
-    warm-up, a library's hidden calls.
+    listings, warm-up, a library's hidden calls.
     """
 
     async def spend(self, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
@@ -67,13 +66,15 @@ class PluginContext:
     Attributes:
         name: the name it stands under in the TOML (the exchange in lower case, the backend).
         clock: use this and not `time`.
-        cache_dir: a folder of its own for what may be lost; made when first used.
+        base_dir: where relative paths in the settings start: the folder of the TOML file.
+        cache_dir: a folder of its own for what may be lost; the plugin makes it when it first needs it.
         logger: a child of the ``candle`` logger.
         budget: see `BudgetGate`.
     """
 
     name: str
     clock: Clock
+    base_dir: Path
     cache_dir: Path
     logger: logging.Logger
     budget: BudgetGate

@@ -88,8 +88,7 @@ class Page:
     """One answer.
 
     Make it with `Page.of`, which derives what an ordinary paged answer proves. A source that proves more (a verified
-    archive
-    file holds all of its day) states its own `proofs`.
+    archive file holds all of its day) states its own `proofs`.
 
     Attributes:
         batch: the candles, the still open one included; for the other kinds `tickers`, `orderbooks` or `trades`.
@@ -126,9 +125,8 @@ class Page:
         """A page of an exchange that answers `request.limit` rows counted from `request.anchor`.
 
         Proven is the stretch from the anchor to the farthest row. When fewer rows came than were asked for, the rest
-        of the
-        span is only asserted to be empty. Rows beyond the far end of the span are welcome: they prove the gap before
-        them.
+        of the span is only asserted to be empty. Rows beyond the far end of the span are welcome: they prove the gap
+        before them.
 
         Raises:
             MalformedAnswerError: the rows are out of order, or lie on the wrong side of the anchor.

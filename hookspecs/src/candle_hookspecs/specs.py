@@ -2,8 +2,8 @@
 
 A plugin is a class named by an entry point. The kernel validates the plugin's TOML table with its `Settings`, builds
 ``Plugin(settings, context)`` and registers the instance. Hooks are its methods, marked with `hookimpl`. The kernel
-calls a hook of
-*one* provider or *one* storage, and of every wrapper; a plugin never has to ask whether a call is meant for it.
+calls a hook of *one* provider or *one* storage, and of every wrapper; a plugin never has to ask whether a call is
+meant for it.
 
     from candle_hookspecs import PluginContext, ProviderCapabilities, Settings, hookimpl
 
@@ -17,8 +17,8 @@ calls a hook of
             self.settings, self.context = settings, context
 
 I/O hooks may be ``async def`` or ``def`` (then they run in a worker thread); `PURE_HOOKS` are plain ``def``. No hook
-may be a generator, except
-a wrapper. A wrapper around an I/O hook receives an awaitable and returns one; it awaits the inner one at most once, or
+may be a generator, except a wrapper. A wrapper around an I/O hook receives an awaitable and returns one; it awaits the
+inner one at most once, or
 closes it:
 
     class Timing:
@@ -26,17 +26,14 @@ closes it:
 
         @hookimpl(wrapper=True)
         def candle_fetch(self, request):
-            inner = yield
-            return self._timed(inner)
+            inner = yield return self._timed(inner)
 
         async def _timed(self, inner):
-            start = time.perf_counter()
-            page = await inner
-            print(f"{page.request} took {time.perf_counter() - start:.3f} s")
-            return page
+            start = time.perf_counter() page = await inner print(f"{page.request} took {time.perf_counter() -
+            start:.3f} s") return page
 
-Retries belong to the kernel: a hook tries once and raises an error of `candle_hookspecs.errors`.
-All times are UTC milliseconds, all spans half-open.
+Retries belong to the kernel: a hook tries once and raises an error of `candle_hookspecs.errors`. All times are UTC
+milliseconds, all spans half-open.
 """
 
 from collections.abc import Sequence
@@ -78,8 +75,7 @@ class CandleSpecs(Protocol):
 
     @hookspec(firstresult=True)
     def candle_markets(self, query: MarketQuery) -> Sequence[Market]:
-        """List markets: one if `query.name` is given, else all, with precision, limits, status and dates as far as
-        known.
+        """List markets, one if `query.name` is given, with precision, limits, status and dates as far as known.
 
         Requests are sent on the plugin's own account, so they pass ``context.budget`` first.
 
@@ -89,9 +85,11 @@ class CandleSpecs(Protocol):
                 await self.context.budget.spend({"requests": 1})
                 rows = await self._get("/markets")
                 markets = [
-                    Market(archetype="CRYPTO", exchange="EXAMPLE", tradetype="SPOT", base=row["base"], quote=row["quote"],
-                           native_id=row["id"], ccxt_symbol=f"{row['base']}/{row['quote']}", status=MarketStatus.TRADING,
-                           price_tick=Decimal(row["tick"]))
+                    Market(
+                        archetype="CRYPTO", exchange="EXAMPLE", tradetype="SPOT", base=row["base"], quote=row["quote"],
+                        native_id=row["id"], ccxt_symbol=f"{row['base']}/{row['quote']}",
+                        status=MarketStatus.TRADING, price_tick=Decimal(row["tick"]),
+                    )
                     for row in rows
                 ]
                 return [market for market in markets if query.name is None or market.answers_to(query.name)]
@@ -106,15 +104,14 @@ class CandleSpecs(Protocol):
 
     @hookspec(firstresult=True)
     def candle_split(self, request: FetchRequest) -> Sequence[FetchRequest]:
-        """Cut a wish into calls, each with its `limit` and `costs`. Pure. Optional: the kernel cuts by
-        `capabilities.page_limit`.
+        """Cut a wish into calls, each with its `limit` and `costs`. Pure.
+
+        Optional: without it the kernel cuts by `capabilities.page_limit`.
 
         `request.span` is wanted as a whole. The calls together span it without overlap, in time order. Calls anchored
-        at the start are best
-        cut just behind an open time (1 ms after it), calls anchored at the end just at one, so that a full page proves
-        its window to the end.
-        The kernel offers long spans in stretches and keeps what is not yet sent on a work-list: windows that other
-        answers prove are never sent.
+        at the start are best cut just behind an open time (1 ms after it), calls anchored at the end just at one, so
+        that a full page proves its window to the end. The kernel offers long spans in stretches and keeps what is not
+        yet sent on a work-list: windows that other answers prove are never sent.
 
         Example:
             @hookimpl
@@ -122,7 +119,7 @@ class CandleSpecs(Protocol):
                 day = 86_400_000
                 starts = range(request.span.start, request.span.end, day)
                 return [
-                    replace(request, span=Span(start, min(start + day, request.span.end)), limit=1440, costs={"requests": 1})
+                    replace(request, span=Span(start, min(start + day, request.span.end)), limit=1440)
                     for start in starts
                 ]
 
@@ -133,14 +130,13 @@ class CandleSpecs(Protocol):
 
     @hookspec(firstresult=True)
     def candle_fetch(self, request: FetchRequest) -> Page:
-        """Send one call and return its answer. The kernel has spent `request.costs` before; the plugin sends exactly
-        one request.
+        """Send one call and return its answer.
+
+        The kernel has spent `request.costs` before; the plugin sends exactly one request.
 
         The answer to a candle request holds the up to `request.limit` rows nearest to `request.anchor` (START: the
-        oldest from
-        ``span.start`` on; END: the newest before ``span.end``), the candle still open included. Where the wire can
-        leave the far end open,
-        do: a row beyond it proves the gap before it. `Page.of` works out the rest.
+        oldest from ``span.start`` on; END: the newest before ``span.end``), the candle still open included. Where the
+        wire can leave the far end open, do: a row beyond it proves the gap before it. `Page.of` works out the rest.
 
         Example:
             @hookimpl
@@ -177,8 +173,7 @@ class CandleSpecs(Protocol):
 
     @hookspec(firstresult=True)
     def candle_warmup(self, scope: WarmupScope) -> MarketInfo:
-        """Do what makes the first collection quick: open the session, read the exchange's clock, and, if asked, the
-        markets.
+        """Do what makes the first collection quick: open the session, read the exchange's clock, list markets if asked.
 
         Optional: without it the local clock is taken for the exchange's until the first answer corrects it.
 
@@ -197,8 +192,7 @@ class CandleSpecs(Protocol):
 
     @hookspec(firstresult=True)
     def candle_calendar(self, symbol: Symbol, span: Span) -> Sequence[Span]:
-        """When the market trades: sessions as half-open spans in time order. Optional: without it a market trades
-        always.
+        """When the market trades: sessions as half-open spans in time order. Optional: without it, always.
 
         Example:
             @hookimpl
@@ -211,8 +205,9 @@ class CandleSpecs(Protocol):
 
     @hookspec(firstresult=True)
     def candle_register(self, registrations: Sequence[Registration]) -> Sequence[SymbolRecord]:
-        """Make markets and their timeframes known, or bring what is known of the markets up to date; idempotent, safe
-        under concurrency.
+        """Make markets and their timeframes known, or bring what is known of the markets up to date.
+
+        Idempotent, and safe when several do it at once.
 
         Example:
             @hookimpl
@@ -228,8 +223,7 @@ class CandleSpecs(Protocol):
 
     @hookspec(firstresult=True)
     def candle_symbols(self, query: SymbolQuery) -> Sequence[SymbolRecord]:
-        """The registered symbols that match, in the order of `Symbol`; with statistics if asked, in one pass for
-        thousands.
+        """The registered symbols that match, in the order of `Symbol`; statistics, if asked, in one pass for thousands.
 
         Example:
             @hookimpl
@@ -243,8 +237,7 @@ class CandleSpecs(Protocol):
         """Commit candles and the facts that prove them, in one transaction: all or nothing.
 
         On conflict the answer given later (`answered_at`, then `rank`) wins, whichever is saved first. A stored row
-        that a later answer lacks is kept
-        and counted in `lacking`. Saving the same write twice changes nothing.
+        that a later answer lacks is kept and counted in `lacking`. Saving the same write twice changes nothing.
 
         Example:
             @hookimpl
@@ -297,10 +290,9 @@ class CandleSpecs(Protocol):
         Example:
             @hookimpl
             def candle_coverage(self, query):
-                return sorted(
-                    (fact for fact in self._facts[query.symbol] if query.span is None or fact.span.intersect(query.span)),
-                    key=lambda fact: fact.span,
-                )
+                facts = self._facts[query.symbol]
+                wanted = [fact for fact in facts if query.span is None or fact.span.intersect(query.span)]
+                return sorted(wanted, key=lambda fact: fact.span)
 
         Raises:
             UnknownSymbolError: the symbol was never registered.
@@ -384,8 +376,7 @@ class CandleSpecs(Protocol):
 
     @hookspec(firstresult=True)
     def candle_run_jobs(self, jobs: Sequence[Job]) -> Sequence[JobResult]:
-        """Run jobs somewhere else (many machines) and report each; a failed job is a result with an error, not an
-        exception.
+        """Run jobs somewhere else (many machines) and report each; a failed job is a result with an error.
 
         Example:
             @hookimpl

@@ -90,8 +90,9 @@ class LoadRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SymbolQuery:
-    """Which registered symbols to list; None matches all. Names compare in any case, `name` with ccxt's symbol and the
-    native id.
+    """Which registered symbols to list; None matches all.
+
+    Names compare in any case; `name` is compared with ccxt's symbol and the native id.
 
     Attributes:
         statistics: also fill `SymbolRecord.first`, `last`, `rows`.

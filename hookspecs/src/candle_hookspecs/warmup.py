@@ -10,7 +10,7 @@ class WarmupScope:
     """How much to prepare.
 
     Attributes:
-        markets: also list the markets (of `tradetypes`; empty: all), with precision. Otherwise one cheap request at most.
+        markets: also list the markets (of `tradetypes`; empty: all). Otherwise one cheap request at most.
     """
 
     markets: bool = False
