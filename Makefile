@@ -37,8 +37,8 @@ bench: $(STAMP)  ## measure ingest, decode, read and memory side by side
 # From a clean environment, so that nothing gets pinned that nothing asks for.
 constraints:  ## choose the newest versions again and write constraints.txt
 	@rm -rf build/constraints && $(PYTHON) -m venv build/constraints
-	@build/constraints/bin/python -m pip install --quiet hatchling editables
-	@build/constraints/bin/python -m pip install --quiet --no-build-isolation -r requirements-dev.txt $(EDITABLE)
+	@build/constraints/bin/python -m pip install -qq hatchling editables
+	@build/constraints/bin/python -m pip install -qq --no-build-isolation -r requirements-dev.txt $(EDITABLE)
 	@build/constraints/bin/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' > constraints.txt
 	@rm -rf build/constraints
 
@@ -53,7 +53,7 @@ $(STAMP): $(PROJECTS) requirements-dev.txt constraints.txt
 	@.venv/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv || \
 		{ rm -rf .venv; echo "$(PYTHON) cannot make an environment with pip: on Debian or Ubuntu, apt install python3-venv" >&2; exit 1; }
 	@echo "setting up .venv (once; about a minute) ..." >&2
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt hatchling editables
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-build-isolation \
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt hatchling editables
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --no-build-isolation \
 		--requirement requirements-dev.txt $(EDITABLE)
 	@touch $@
