@@ -1,0 +1,226 @@
+"""candle.toml → settings. Errors name the line and the nearest valid key; secrets are never shown."""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, SecretBytes, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from candle_hookspecs import ConfigError
+
+ENVIRONMENT: Final = "CANDLE_CONFIG"
+DEFAULT_FILE: Final = Path("candle.toml")
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_Table = dict[str, Any]
+
+
+class Defaults(BaseModel):
+    """``[defaults]``: what a call may leave out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    exchange: str | None = None
+    tradetype: str | None = None
+    timeframes: tuple[str, ...] = ("1d",)
+
+
+@dataclass(frozen=True, slots=True)
+class PluginTable:
+    """One plugin's table: ``[storage]``, ``[providers.binance]``.
+
+    Attributes:
+        name: what the plugin stands under; plugin: the entry point that is meant.
+        path: the table's keys in the file.
+        values: as written, secrets not yet looked up; never printed.
+    """
+
+    name: str
+    plugin: str
+    path: tuple[str, ...]
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def header(self) -> str:
+        """``[providers.binance]``."""
+        return f"[{'.'.join(self.path)}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole configuration.
+
+    Attributes:
+        file: where it was read from; None: built-in defaults.
+        base_dir: where relative paths in it start.
+    """
+
+    file: Path | None
+    base_dir: Path
+    defaults: Defaults
+    storage: PluginTable
+    providers: Mapping[str, PluginTable]
+    extensions: Mapping[str, PluginTable]
+    text: str = field(default="", repr=False)
+
+    def provider(self, name: str) -> PluginTable:
+        """The table of a provider; an empty one where the file has none, because a provider needs none."""
+        return self.providers.get(name) or PluginTable(name, name, ("providers", name))
+
+    def settings(self, table: PluginTable, model: type[_Model]) -> _Model:
+        """A plugin's table, with its secrets looked up, as the plugin's own `Settings`.
+
+        Raises:
+            ConfigError: with line, key and nearest valid key; the value only if it is no secret.
+        """
+        return _validate(model, table.values, table.path, self.file, self.text)
+
+
+def load_config(source: str | Path | Mapping[str, Any] | None = None) -> Config:
+    """Read a configuration.
+
+    Args:
+        source: a file; or its contents as a mapping; or None: the file that ``CANDLE_CONFIG`` names, else
+            ``./candle.toml``,
+            else built-in defaults (SQLite in ``./candles.sqlite3``).
+
+    Raises:
+        ConfigError: no such file, no TOML, an unknown key.
+    """
+    if isinstance(source, Mapping):
+        return _config(dict(source), None, Path.cwd(), "")
+    named = source or os.environ.get(ENVIRONMENT)
+    file = Path(named) if named else DEFAULT_FILE
+    if not named and not file.exists():
+        return _config({}, None, Path.cwd(), "")
+    try:
+        text = file.read_text(encoding="utf-8")
+        tables = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {str(file)!r}: {error}; `candle init` writes a new one") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{str(file)!r} is not valid TOML: {error}") from None
+    return _config(tables, file, file.resolve().parent, text)
+
+
+def _config(tables: _Table, file: Path | None, base_dir: Path, text: str) -> Config:
+    known = ("defaults", "storage", "providers", "extensions")
+    for key, value in tables.items():
+        if key not in known:
+            raise ConfigError(_unknown_key(key, (), known, file, text))
+        if not isinstance(value, dict):
+            raise ConfigError(f"{_place((key,), file, text)}: {key!r} is a table; write [{key}]")
+    storage = dict(tables.get("storage", {}))
+    backend = storage.pop("backend", "sqlite")
+    return Config(
+        file=file,
+        base_dir=base_dir,
+        defaults=_validate(Defaults, tables.get("defaults", {}), ("defaults",), file, text),
+        storage=PluginTable(backend, backend, ("storage",), storage),
+        providers={name.lower(): table for name, table in _plugin_tables(tables, "providers", file, text)},
+        extensions=dict(_plugin_tables(tables, "extensions", file, text)),
+        text=text,
+    )
+
+
+def _plugin_tables(tables: _Table, kind: str, file: Path | None, text: str) -> Iterable[tuple[str, PluginTable]]:
+    for name, values in tables.get(kind, {}).items():
+        if not isinstance(values, dict):
+            raise ConfigError(f"{_place((kind, name), file, text)}: {name!r} is a table; write [{kind}.{name}]")
+        rest = {key: value for key, value in values.items() if key != "plugin"}
+        yield name, PluginTable(name.lower(), values.get("plugin", name.lower()), (kind, name), rest)
+
+
+# ── secrets ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _reveal(value: Any, place: str) -> Any:
+    """Replace ``{env = "NAME"}`` and ``{file = "path"}`` by what they point to."""
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"env"}:
+        if value["env"] not in os.environ:
+            raise ConfigError(f"{place}: the environment variable {value['env']!r} is not set")
+        return os.environ[value["env"]]
+    if value.keys() == {"file"}:
+        try:
+            return Path(value["file"]).expanduser().read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigError(f"{place}: cannot read the file {value['file']!r}: {error.strerror}") from None
+    return {key: _reveal(inner, place) for key, inner in value.items()}
+
+
+# ── validation ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _validate(
+    model: type[_Model], values: Mapping[str, Any], path: tuple[str, ...], file: Path | None, text: str
+) -> _Model:
+    revealed = {key: _reveal(value, _place((*path, key), file, text)) for key, value in values.items()}
+    try:
+        return model.model_validate(revealed)
+    except ValidationError as error:
+        # The cause is cut off on purpose: pydantic's own error shows the input, which may be a secret.
+        problems = [_problem(detail, model, values, path, file, text) for detail in error.errors(include_url=False)]
+        raise ConfigError("; ".join(problems)) from None
+
+
+def _problem(
+    detail: ErrorDetails,
+    model: type[BaseModel],
+    values: Mapping[str, Any],
+    path: tuple[str, ...],
+    file: Path | None,
+    text: str,
+) -> str:
+    keys = tuple(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return _unknown_key(keys[-1], (*path, *keys[:-1]), tuple(model.model_fields), file, text)
+    shown = "" if _secret(model, keys) or not keys or keys[0] not in values else f" (it is {values[keys[0]]!r})"
+    name = ".".join(keys) or ".".join(path)
+    return f"{_place((*path, *keys), file, text)}: {name!r}: {detail['msg']}{shown}"
+
+
+def _secret(model: type[BaseModel], keys: tuple[str, ...]) -> bool:
+    if not keys or keys[0] not in model.model_fields:
+        return True
+    annotation = model.model_fields[keys[0]].annotation
+    return any(kind in (SecretStr, SecretBytes) for kind in (annotation, *get_args(annotation)))
+
+
+def _unknown_key(key: str, path: tuple[str, ...], valid: Iterable[str], file: Path | None, text: str) -> str:
+    near = difflib.get_close_matches(key, list(valid), n=1, cutoff=0.5)
+    advice = f"did you mean {near[0]!r}?" if near else f"valid here: {', '.join(sorted(valid)) or 'nothing'}"
+    return f"{_place((*path, key), file, text)}: unknown key {key!r}; {advice}"
+
+
+def _place(path: tuple[str, ...], file: Path | None, text: str) -> str:
+    line = _line_of(text, path)
+    return (f"{str(file)!r}" if file else "the configuration") + (f", line {line}" if line else "")
+
+
+def _line_of(text: str, path: tuple[str, ...]) -> int | None:
+    """The line on which a key or table stands.
+
+    Tomllib keeps no positions. None where the file writes it in an unusual way.
+    """
+    table: tuple[str, ...] = ()
+    found: dict[tuple[str, ...], int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[{1,2}\s*([^\]]+?)\s*\]{1,2}", line):
+            table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
+            found.setdefault(table, number)
+        elif key := re.match(r"\s*([\w.\-\"']+)\s*=", line):
+            inner = tuple(part.strip("\"'") for part in key[1].split("."))
+            found.setdefault((*table, *inner), number)
+    return (
+        found.get(path)
+        or found.get(path[:-1])
+        or next((n for keys, n in found.items() if keys[: len(path)] == path), None)
+    )

@@ -1,0 +1,101 @@
+"""Entry points → plugin classes.
+
+Reading what is installed imports nothing; a class is imported when it is asked for.
+"""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib.metadata import EntryPoint, distributions
+from typing import Any, Final
+
+from candle_hookspecs import (
+    COMMANDS_GROUP,
+    EXTENSIONS_GROUP,
+    PROVIDERS_GROUP,
+    STORAGE_GROUP,
+    BrokenPluginError,
+    DuplicatePluginError,
+    MissingPluginError,
+)
+
+
+class PluginKind(StrEnum):
+    """What a plugin adds."""
+
+    PROVIDER = "provider"
+    STORAGE = "storage"
+    EXTENSION = "extension"
+    COMMAND = "command"
+
+
+_GROUPS: Final = {
+    PROVIDERS_GROUP: PluginKind.PROVIDER,
+    STORAGE_GROUP: PluginKind.STORAGE,
+    EXTENSIONS_GROUP: PluginKind.EXTENSION,
+    COMMANDS_GROUP: PluginKind.COMMAND,
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class InstalledPlugin:
+    """An entry point of an installed distribution."""
+
+    kind: PluginKind
+    name: str
+    distribution: str
+    version: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name!r} of {self.distribution} {self.version} ({self.value})"
+
+    def load(self) -> Any:
+        """The object the entry point names.
+
+        Raises:
+            BrokenPluginError: importing it failed; the cause is chained.
+        """
+        try:
+            return EntryPoint(self.name, self.value, "").load()
+        except Exception as error:
+            raise BrokenPluginError(
+                f"{self} cannot be imported: {type(error).__name__}: {error}; "
+                f"reinstall it with `pip install --force-reinstall {self.distribution}`"
+            ) from error
+
+
+@cache
+def installed_plugins() -> tuple[InstalledPlugin, ...]:
+    """Every plugin of every installed distribution, sorted. Reads metadata only."""
+    found = {
+        InstalledPlugin(_GROUPS[point.group], point.name, distribution.name, distribution.version, point.value)
+        for distribution in distributions()
+        for point in distribution.entry_points
+        if point.group in _GROUPS
+    }
+    return tuple(sorted(found))
+
+
+def find_plugin(kind: PluginKind, name: str, installed: Iterable[InstalledPlugin] | None = None) -> InstalledPlugin:
+    """The one installed plugin of that kind and name.
+
+    Raises:
+        MissingPluginError: none; with the line that installs it. DuplicatePluginError: two distributions claim the
+        name.
+    """
+    plugins = [plugin for plugin in (installed_plugins() if installed is None else installed) if plugin.kind is kind]
+    claims = [plugin for plugin in plugins if plugin.name == name]
+    if len(claims) > 1:
+        raise DuplicatePluginError(
+            f"{kind} {name!r} is claimed by {' and by '.join(f'{p.distribution} {p.version}' for p in claims)}; "
+            f"uninstall all but one"
+        )
+    if not claims:
+        names = sorted({plugin.name for plugin in plugins})
+        near = difflib.get_close_matches(name, names, n=1)
+        advice = f"did you mean {near[0]!r}?" if near else f"installed: {', '.join(names) or 'none'}"
+        raise MissingPluginError(f"no {kind} {name!r} is installed; `pip install candle-{name}`, or {advice}")
+    return claims[0]
