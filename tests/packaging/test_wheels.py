@@ -40,7 +40,7 @@ def python(executable: str | Path, *arguments: str | Path, cwd: Path | None = No
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Distribution name → its wheel, built by the backend that its own project file names."""
     folder = tmp_path_factory.mktemp("wheels")
-    options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder]
+    options: list[str | Path] = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder]
     python(sys.executable, "-m", "pip", "wheel", *options, *[found.folder for found in DISTRIBUTIONS])
     built = {file.name.partition("-")[0].replace("_", "-"): file for file in folder.glob("*.whl")}
     assert built.keys() == {found.name for found in DISTRIBUTIONS}
@@ -53,7 +53,7 @@ def clean_python(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("clean") / "env"
     python(sys.executable, "-m", "venv", "--without-pip", folder)
     found = folder / "bin" / "python"
-    options = ["--quiet", "--quiet", "--constraint", ROOT / "constraints.txt"]
+    options: list[str | Path] = ["-qq", "--no-compile", "--constraint", ROOT / "constraints.txt"]
     python(sys.executable, "-m", "pip", "--python", found, "install", *options, *wheels.values())
     yield found
     shutil.rmtree(folder)  # hundreds of megabytes that pytest would keep for three runs
@@ -72,14 +72,9 @@ def normal(requirements: list[Requirement]) -> set[tuple[str, str]]:
 def test_a_wheel_holds_the_package_and_its_licence(found: Distribution, wheels: dict[str, Path]) -> None:
     with zipfile.ZipFile(wheels[found.name]) as wheel:
         names = set(wheel.namelist())
-        source = found.folder / "src"
-        expected = {
-            file.relative_to(source).as_posix()
-            for file in source.rglob("*")
-            if file.is_file() and "__pycache__" not in file.parts
-        }
+        expected = {file.relative_to(found.folder / "src").as_posix() for file in found.sources}
+        expected |= {f"{found.import_name}/py.typed"}
         assert {name for name in names if ".dist-info/" not in name} == expected
-        assert f"{found.import_name}/py.typed" in expected
         (licence,) = [name for name in names if name.endswith(".dist-info/licenses/LICENSE")]
         assert wheel.read(licence) == (ROOT / "LICENSE").read_bytes()
         assert metadata_of(wheel)["License-Expression"] == "MIT"
