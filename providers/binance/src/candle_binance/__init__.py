@@ -1,0 +1,1 @@
+"""Binance markets and candles for the candle data manager."""

@@ -1,0 +1,191 @@
+"""Binance spot: markets, candles, the exchange's clock."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any, Final
+
+import msgspec
+from pydantic import AnyHttpUrl, PositiveFloat
+
+from candle_binance import markets, wire
+from candle_binance.http import WEIGHT, Answer, Client
+from candle_hookspecs import (
+    CONTRACT_VERSION,
+    Anchor,
+    BadRequestError,
+    CandleBatch,
+    FetchRequest,
+    Kind,
+    Limit,
+    MalformedAnswerError,
+    Market,
+    MarketGoneError,
+    MarketInfo,
+    MarketQuery,
+    Page,
+    PluginContext,
+    ProviderCapabilities,
+    RateLimitedError,
+    WarmupScope,
+    hookimpl,
+)
+from candle_hookspecs import Settings as PluginSettings
+
+PAGE_LIMIT: Final = 1000
+"""More is not refused but cut to this without a word."""
+
+TIMEFRAMES: Final = (
+    "1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M",
+)  # fmt: skip
+
+CANDLES_WEIGHT: Final = 2
+LISTING_WEIGHT: Final = 20
+TIME_WEIGHT: Final = 1
+
+
+class BinanceProvider:
+    """Binance's spot markets over its REST API, without a key.
+
+    Weights, limits and parameters: https://github.com/binance/binance-spot-api-docs, rest-api.md.
+    """
+
+    class Settings(PluginSettings):
+        """What may stand under ``[providers.binance]``.
+
+        Attributes:
+            rest_url: the host to ask; ``https://data-api.binance.vision`` serves market data alone.
+            timeout: seconds until an unanswered request is given up.
+        """
+
+        rest_url: AnyHttpUrl = AnyHttpUrl("https://api.binance.com")
+        timeout: PositiveFloat = 20.0
+
+    capabilities = ProviderCapabilities(
+        contract=CONTRACT_VERSION,
+        tradetypes=(markets.TRADETYPE,),
+        timeframes=TIMEFRAMES,
+        page_limit=PAGE_LIMIT,
+        anchors=(Anchor.START, Anchor.END),
+        limits=(Limit(WEIGHT, 6000, 60),),
+        costs={Kind.CANDLES: {WEIGHT: CANDLES_WEIGHT}},
+        settle=2_000,
+        doubt=600_000,
+        # 3,000 pages a minute are allowed; at 200 ms a page, ten at once use them up.
+        concurrency=10,
+        sources={"rest": 0},
+    )
+
+    def __init__(self, settings: Settings, context: PluginContext) -> None:
+        self.settings, self.context = settings, context
+        self._client = Client(str(settings.rest_url), settings.timeout, context)
+
+    @hookimpl
+    async def candle_fetch(self, request: FetchRequest) -> Page:
+        """Up to a thousand candles nearest to the anchor; the far end is left open, so that rows prove it.
+
+        Raises:
+            BadRequestError: not candles of a span over REST, or refused by the exchange.
+            ProviderError: any other of its children.
+        """
+        span, timeframe = request.span, request.timeframe
+        if request.kind is not Kind.CANDLES or span is None or timeframe is None or request.source != "rest":
+            raise BadRequestError(f"Binance's REST API is asked for candles of a span only, not for {request!r}")
+        if not 0 < request.limit <= PAGE_LIMIT:
+            request = replace(request, limit=PAGE_LIMIT)
+        parameters: dict[str, str | int] = {
+            "symbol": request.market.native_id,
+            "interval": timeframe,
+            "limit": request.limit,
+        }
+        # Both ends of a candle request are inclusive on the wire.
+        if request.anchor is Anchor.START:
+            parameters["startTime"] = span.start
+        else:
+            parameters["endTime"] = span.end - 1
+        answer = await self._client.get("/api/v3/klines", parameters)
+        return Page.of(
+            request,
+            self.candle_decode(answer.body),
+            answered_at=answer.moment,
+            feedback=answer.feedback,
+            size=answer.size,
+        )
+
+    @hookimpl
+    def candle_decode(self, raw: Any) -> CandleBatch:
+        """Candles from the body of ``GET /api/v3/klines``, or from its rows already parsed.
+
+        Raises:
+            MalformedAnswerError: they are not such rows.
+        """
+        return wire.decode(raw)
+
+    @hookimpl
+    async def candle_markets(self, query: MarketQuery) -> list[Market]:
+        """The spot markets asked for; spot has no listing dates.
+
+        Raises:
+            ProviderError: any of its children.
+        """
+        if query.tradetype not in (None, markets.TRADETYPE):
+            return []
+        found = await (self._all() if query.name is None else self._named(query.name))
+        return [market for market in found if query.status in (None, market.status)]
+
+    @hookimpl
+    async def candle_warmup(self, scope: WarmupScope) -> MarketInfo:
+        """Read the exchange's clock and, if asked, the markets.
+
+        Raises:
+            ProviderError: any of its children.
+        """
+        answer = await self._own("/api/v3/time", {}, TIME_WEIGHT)
+        # Read after the answer: server_time + (now - local_time) then never runs ahead of the exchange.
+        local_time = self.context.clock.now()
+        try:
+            server_time = msgspec.json.decode(answer.body, type=_Time).serverTime
+        except msgspec.MsgspecError as error:
+            raise MalformedAnswerError(f"not a time: {wire.beginning(answer.body)}") from error
+        wanted = scope.markets and markets.TRADETYPE in (scope.tradetypes or self.capabilities.tradetypes)
+        found = await self._all() if wanted else []
+        return MarketInfo(server_time=server_time, local_time=local_time, markets=tuple(found))
+
+    @hookimpl
+    async def candle_close(self) -> None:
+        """Close the session; a later request opens another."""
+        await self._client.close()
+
+    async def _all(self) -> list[Market]:
+        answer = await self._own("/api/v3/exchangeInfo", {}, LISTING_WEIGHT)
+        return await asyncio.to_thread(markets.parse_all, answer.body, self._exchange)
+
+    async def _named(self, name: str) -> list[Market]:
+        for native_id in markets.candidates(name):
+            try:
+                answer = await self._own("/api/v3/exchangeInfo", {"symbol": native_id}, LISTING_WEIGHT)
+            except MarketGoneError:
+                continue
+            found = [markets.parse(raw, self._exchange) for raw in markets.listing(answer.body)]
+            if meant := [market for market in found if market.answers_to(name)]:
+                return meant
+        return []
+
+    @property
+    def _exchange(self) -> str:
+        return self.context.name.upper()
+
+    async def _own(self, path: str, parameters: dict[str, str | int], weight: int) -> Answer:
+        """A request on our own account: it passes the gate itself."""
+        await self.context.budget.spend({WEIGHT: weight})
+        try:
+            answer = await self._client.get(path, parameters)
+        except RateLimitedError as error:
+            if error.retry_after is not None:
+                self.context.budget.pause(error.retry_after)
+            raise
+        self.context.budget.observe(answer.feedback)
+        return answer
+
+
+class _Time(msgspec.Struct):
+    serverTime: int  # noqa: N815  (the wire's own name)
