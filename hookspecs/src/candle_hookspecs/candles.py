@@ -1,6 +1,6 @@
 """Candles as columns. No object per candle anywhere on the main path."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -269,8 +269,3 @@ def _arrival(times: Ints) -> Arrival:
     if len(times) < 2 or (times[1:] >= times[:-1]).all():
         return Arrival.ASCENDING
     return Arrival.DESCENDING if (times[1:] <= times[:-1]).all() else Arrival.DISORDERED
-
-
-def column_names(names: Sequence[str] | None) -> tuple[str, ...]:
-    """The columns to read when `names` were asked for: always with ``open_time`` first; None means all of `COLUMNS`."""
-    return COLUMNS if names is None else ("open_time", *(name for name in names if name != "open_time"))

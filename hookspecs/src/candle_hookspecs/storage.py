@@ -76,7 +76,7 @@ class LoadRead:
 
     Attributes:
         span: open times, half-open, UTC ms; None: all.
-        columns: names to read besides ``open_time``; None: all there are.
+        columns: optional columns to read besides the six that every candle has; None: all there are.
         limit: most rows to return; 0: no limit.
         newest_first: take the newest `limit` rows instead of the oldest. The batch is in time order all the same.
     """
