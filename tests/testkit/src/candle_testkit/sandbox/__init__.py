@@ -1,0 +1,28 @@
+"""A sandbox exchange: a real HTTP server on loopback with synthetic markets, faults to order and a ledger of the truth.
+
+See ``docs/sandbox.md``. It knows neither the kernel nor any plugin.
+"""
+
+from candle_testkit.sandbox.clock import SandboxClock
+from candle_testkit.sandbox.config import MarketConfig, OffGrid, SandboxConfig
+from candle_testkit.sandbox.defaults import default_markets
+from candle_testkit.sandbox.errors import SandboxError
+from candle_testkit.sandbox.faults import Fault, Faults
+from candle_testkit.sandbox.ledger import Ledger, Request
+from candle_testkit.sandbox.limits import Limits
+from candle_testkit.sandbox.server import Sandbox
+
+__all__ = [
+    "Fault",
+    "Faults",
+    "Ledger",
+    "Limits",
+    "MarketConfig",
+    "OffGrid",
+    "Request",
+    "Sandbox",
+    "SandboxClock",
+    "SandboxConfig",
+    "SandboxError",
+    "default_markets",
+]

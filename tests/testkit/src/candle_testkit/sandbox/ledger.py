@@ -1,0 +1,116 @@
+"""The truth: what every market's rows really are, and what was asked over the wire."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candle_testkit.sandbox.clock import SandboxClock
+from candle_testkit.sandbox.config import UNITS
+from candle_testkit.sandbox.errors import SandboxError
+from candle_testkit.sandbox.market import CANDLE, Market, Rows
+from candle_testkit.sandbox.timeframes import TIMEFRAMES
+
+DECIMALS: Final = (
+    "open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume", "taker_buy_quote_volume",
+)  # fmt: skip
+_EXACT: Final = 2**53
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request that came over the wire; ``at`` is the sandbox clock (UTC ms), ``elapsed`` real seconds since start.
+
+    ``rows`` is the number of candles really sent; ``fault`` the kind of fault that struck it.
+    """
+
+    number: int
+    method: str
+    path: str
+    params: Mapping[str, str]
+    weight: int
+    status: int
+    at: int
+    elapsed: float
+    address: str
+    rows: int | None = None
+    fault: str | None = None
+
+
+class Ledger:
+    """Read by tests, written by the server. Safe to use from any thread."""
+
+    def __init__(self, markets: Mapping[str, Market], clock: SandboxClock) -> None:
+        self._markets, self._clock = markets, clock
+        self._lock = threading.Lock()
+        self._requests: list[Request] = []
+
+    def rows(self, symbol: str, timeframe: str, start: int, end: int, *, include_open: bool = False) -> Rows:
+        """Candles that open in ``[start, end)`` UTC ms, as a structured array of integers (``market.CANDLE``).
+
+        Prices and volumes are in units of 1e-8. Closed candles only, by the sandbox clock, unless ``include_open``.
+
+        Raises:
+            SandboxError: Unknown symbol or timeframe.
+        """
+        if symbol not in self._markets:
+            raise SandboxError(f"the sandbox has no market {symbol!r}; it has {len(self._markets)}, see exchangeInfo")
+        if timeframe not in TIMEFRAMES:
+            raise SandboxError(f"timeframe {timeframe!r} is not one of {', '.join(TIMEFRAMES)}")
+        now, grid, market = self._clock.now(), TIMEFRAMES[timeframe], self._markets[symbol]
+        first = grid.slot(max(start, market.config.listed_ms))
+        last = min(end - 1, now)
+        if last < start:
+            return np.empty(0, dtype=CANDLE)
+        rows = market.candles(timeframe, first, grid.slot(last) + 1, now)
+        rows = rows[(rows["open_time"] >= start) & (rows["open_time"] < end)]
+        return rows if include_open else rows[rows["close_time"] < now]
+
+    def candles(
+        self, symbol: str, timeframe: str, start: int, end: int, *, include_open: bool = False
+    ) -> dict[str, NDArray[Any]]:
+        """The same as columns; decimals as float64, each the float nearest to the text on the wire.
+
+        Columns: open_time, close_time, trades (int64); open, high, low, close, volume, quote_volume,
+        taker_buy_volume, taker_buy_quote_volume (float64).
+        """
+        rows = self.rows(symbol, timeframe, start, end, include_open=include_open)
+        names = rows.dtype.names or ()
+        return {name: _floats(rows[name]) if name in DECIMALS else rows[name].copy() for name in names}
+
+    def record(self, **values: Any) -> None:
+        """Write down one request; the server calls this."""
+        with self._lock:
+            self._requests.append(Request(number=len(self._requests), **values))
+
+    def requests(self, path: str | None = None, **params: str) -> list[Request]:
+        """Requests so far, in order; only those to ``path`` and with these parameters, when given."""
+        with self._lock:
+            everything = list(self._requests)
+        return [
+            one
+            for one in everything
+            if path in (None, one.path) and all(one.params.get(name) == value for name, value in params.items())
+        ]
+
+    def count(self, path: str | None = None, **params: str) -> int:
+        """How many requests; see :meth:`requests`."""
+        return len(self.requests(path, **params))
+
+    def clear(self) -> None:
+        """Forget the requests so far."""
+        with self._lock:
+            self._requests.clear()
+
+
+def _floats(units: NDArray[np.int64]) -> NDArray[np.float64]:
+    floats: NDArray[np.float64] = units / float(UNITS)
+    # Above 2**53 the integer itself would be rounded before the division: twice rounded is not nearest.
+    for index in np.flatnonzero(np.abs(units) > _EXACT):
+        floats[index] = int(units[index]) / UNITS
+    return floats

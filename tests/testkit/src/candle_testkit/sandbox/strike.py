@@ -1,0 +1,93 @@
+"""How a fault changes a klines answer: its rows first, then their text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from candle_testkit.sandbox.faults import Fault
+from candle_testkit.sandbox.market import Market, Rows
+from candle_testkit.sandbox.synth import draw
+
+HTML: Final = (
+    "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
+)
+
+
+def strike_rows(fault: Fault, rows: Rows, market: Market, timeframe: str, now: int) -> Rows:
+    """The rows that are sent in place of the true ones; unchanged for kinds that do not concern rows."""
+    if fault.kind == "lying_empty":
+        return rows[:0]
+    if fault.kind == "other_range":
+        return _elsewhere(rows, market, timeframe, now)
+    change: Callable[[Fault, Rows], Rows] | None = {
+        "one_row": _one_row, "short": _short, "duplicates": _duplicates, "reordered": _reordered,
+        "stale_open": partial(_stale, now=now),
+    }.get(fault.kind)  # fmt: skip
+    return rows if change is None or not len(rows) else change(fault, rows)
+
+
+def strike_text(fault: Fault, text: str) -> str:
+    """The text that is sent in place of the true JSON; unchanged for kinds that do not concern it."""
+    if fault.kind == "truncated":
+        return text[: int(len(text) * fault.options["keep"])]
+    if fault.kind == "wrong_shape" and fault.options["shape"] == "object":
+        return json.dumps({"rows": json.loads(text)})
+    if fault.kind not in ("nan", "wrong_shape"):
+        return text
+    rows = json.loads(text)
+    if not rows:
+        return text
+    if fault.kind == "nan":
+        rows[fault.options["row"]][fault.options["column"]] = "NaN"
+    elif fault.options["shape"] == "short_row":
+        rows[-1] = rows[-1][:4]
+    else:
+        rows[-1][4] = None
+    return json.dumps(rows)
+
+
+def _one_row(fault: Fault, rows: Rows) -> Rows:
+    return rows[:1] if fault.options["keep"] == "first" else rows[-1:]
+
+
+def _short(fault: Fault, rows: Rows) -> Rows:
+    dropped = fault.options["rows"]
+    return rows[dropped:] if fault.options["side"] == "first" else rows[: max(len(rows) - dropped, 0)]
+
+
+def _duplicates(fault: Fault, rows: Rows) -> Rows:
+    times = np.ones(len(rows), dtype=np.int64)
+    times[: fault.options["rows"]] = 2
+    return np.repeat(rows, times)
+
+
+def _reordered(_: Fault, rows: Rows) -> Rows:
+    shuffled = rows[np.argsort(draw(1, 901, rows["open_time"]))]
+    return rows[::-1] if np.array_equal(shuffled, rows) else shuffled
+
+
+def _elsewhere(rows: Rows, market: Market, timeframe: str, now: int) -> Rows:
+    """As many rows from right before the true ones or, where nothing is before them, from right after."""
+    if not len(rows):
+        return market.page(timeframe, None, None, 10, now)
+    earlier = market.page(timeframe, None, int(rows["open_time"][0]) - 1, len(rows), now)
+    return earlier if len(earlier) else market.page(timeframe, int(rows["close_time"][-1]) + 1, None, len(rows), now)
+
+
+def _stale(fault: Fault, rows: Rows, now: int) -> Rows:
+    """One closed row as it stood before its last trades were booked: the one that holds ``at``, else the last."""
+    closed = rows["close_time"] < now
+    held = np.flatnonzero(closed & (rows["open_time"] <= fault.at) if fault.at is not None else closed)
+    if not len(held):
+        return rows
+    at = int(held[-1])
+    stale = rows.copy()
+    stale["close"][at] = stale["open"][at]
+    for name in ("volume", "quote_volume", "trades", "taker_buy_volume", "taker_buy_quote_volume"):
+        stale[name][at] //= 2
+    return stale
