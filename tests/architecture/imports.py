@@ -90,3 +90,10 @@ def undeclared_imports(found: Distribution, owners: dict[str, list[str]]) -> lis
         if imported.module not in known
         and declared.isdisjoint(canonicalize_name(owner) for owner in owners.get(imported.module, [imported.module]))
     ]
+
+
+def idle_requirements(found: Distribution, owners: dict[str, list[str]]) -> list[str]:
+    """Lines of `dependencies` that no import of the distribution needs."""
+    modules = {imported.module for file in found.sources for imported in imports_of(file)}
+    used = {canonicalize_name(owner) for module in modules for owner in owners.get(module, [module])}
+    return [str(requirement) for requirement in found.required if canonicalize_name(requirement.name) not in used]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.imports import forbidden_dependencies, forbidden_imports, undeclared_imports
+from tests.architecture.imports import forbidden_dependencies, forbidden_imports, idle_requirements, undeclared_imports
 from tests.distributions import CONTRACT, KERNEL, ROOT, Distribution, find_distributions
 
 DISTRIBUTIONS = find_distributions()
@@ -32,9 +32,10 @@ def test_the_contract_depends_on_three_libraries_only() -> None:
 
 
 @each_distribution
-def test_what_is_imported_is_declared(found: Distribution) -> None:
+def test_what_is_imported_is_declared_and_nothing_else(found: Distribution) -> None:
     owners = {name: list(found_in) for name, found_in in importlib.metadata.packages_distributions().items()}
     assert undeclared_imports(found, owners) == []
+    assert idle_requirements(found, owners) == []
 
 
 @each_distribution
@@ -124,3 +125,9 @@ def test_an_undeclared_import_is_found(workspace: Path) -> None:
     write_distribution(workspace, "candle-kraken", "import yaml\n", '"pyyaml>=6"')
     (kraken,) = [found for found in find_distributions(workspace) if found.name == "candle-kraken"]
     assert undeclared_imports(kraken, {"yaml": ["PyYAML"]}) == []
+
+
+def test_an_idle_requirement_is_found(workspace: Path) -> None:
+    write_distribution(workspace, "candle-kraken", "import yaml\n", '"PyYAML>=6", "numpy>=1"')
+    (kraken,) = [found for found in find_distributions(workspace) if found.name == "candle-kraken"]
+    assert idle_requirements(kraken, {"yaml": ["PyYAML"], "numpy": ["numpy"]}) == ["numpy>=1"]
