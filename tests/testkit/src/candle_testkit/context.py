@@ -49,10 +49,11 @@ class OpenGate:
 def make_context(
     tmp_path: Path, name: str = "plugin", *, clock: Clock | None = None, budget: BudgetGate | None = None
 ) -> PluginContext:
-    """What the kernel would hand to a plugin called `name`, with everything it caches below `tmp_path`."""
+    """What the kernel would hand to a plugin called `name`, working in `tmp_path`."""
     return PluginContext(
         name=name,
         clock=clock or SystemClock(),
+        base_dir=tmp_path,
         cache_dir=tmp_path / "cache" / name,
         logger=logging.getLogger(f"candle.{name}"),
         budget=budget or OpenGate(),
