@@ -1,0 +1,264 @@
+"""The hooks that every SQL backend has in common. A backend adds its connections, its merge and its range read."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Final
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, func, insert, select, update
+
+from candle_hookspecs import (
+    PRICE_COLUMNS,
+    Answer,
+    BadInputError,
+    Coverage,
+    CoverageQuery,
+    CoverageState,
+    Forget,
+    LoadRead,
+    MaintenanceReport,
+    MaintenanceTask,
+    PluginContext,
+    Registration,
+    SaveReceipt,
+    SaveWrite,
+    Span,
+    Symbol,
+    SymbolQuery,
+    SymbolRecord,
+    UnknownSymbolError,
+    hookimpl,
+    iso,
+)
+from candle_sql import catalogue, facts
+from candle_sql.facts import Fact, Standing
+from candle_sql.merge import Merge
+from candle_sql.tables import candle_extras, candles, sources, symbols
+
+_DAY: Final = 86_400_000
+
+
+class SqlStorage(ABC):
+    """Catalogue, coverage, counts and upkeep over SQLAlchemy Core, for any number of threads."""
+
+    def __init__(self, context: PluginContext) -> None:
+        self.context = context
+        self._numbers: dict[Symbol, int] = {}  # ids never change, so what was once read stays true
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """The database as messages name it; no password in it."""
+
+    @abstractmethod
+    def _read(self) -> AbstractContextManager[Connection]:
+        """One short read transaction on the present schema. An absent database reads as an empty one."""
+
+    @abstractmethod
+    def _write(self) -> AbstractContextManager[Connection]:
+        """One transaction that keeps every other writer out, on the present schema; rolled back whole on any error."""
+
+    @abstractmethod
+    def _merge(self, connection: Connection, merge: Merge) -> SaveReceipt:
+        """Merge one answer's rows."""
+
+    @abstractmethod
+    def _upkeep(self, task: MaintenanceTask) -> tuple[int, Sequence[str]]:
+        """Do a task other than COMPACT: what it changed and the problems it found."""
+
+    # ── catalogue ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @hookimpl
+    def candle_register(self, registrations: Sequence[Registration]) -> Sequence[SymbolRecord]:
+        """Make markets and their timeframes known."""
+        if not registrations:
+            return []
+        with self._write() as connection:
+            return catalogue.register(connection, registrations, self.context.clock.now())
+
+    @hookimpl
+    def candle_symbols(self, query: SymbolQuery) -> Sequence[SymbolRecord]:
+        """The registered symbols that match."""
+        with self._read() as connection:
+            return catalogue.find(connection, query)
+
+    def _number(self, connection: Connection, symbol: Symbol) -> int:
+        return self._resolve(connection, [symbol])[symbol]
+
+    def _resolve(self, connection: Connection, wanted: Iterable[Symbol]) -> dict[Symbol, int]:
+        """The ids of symbols.
+
+        Raises:
+            UnknownSymbolError: one of them was never registered.
+        """
+        asked = set(wanted)
+        if unseen := asked - self._numbers.keys():
+            self._numbers |= catalogue.numbers(connection, unseen)
+        for symbol in asked:
+            if symbol not in self._numbers:
+                raise UnknownSymbolError(
+                    f"{self.place!r} holds no symbol {str(symbol)!r}; register it, or collect it first"
+                )
+        return {symbol: self._numbers[symbol] for symbol in asked}
+
+    # ── candles ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @hookimpl
+    def candle_save(self, write: SaveWrite) -> SaveReceipt:
+        """Commit candles and the facts that prove them, in one transaction."""
+        receipt = SaveReceipt()
+        for answer in write.answers:
+            _refuse_unknown_prices(answer)
+        if not write.answers:
+            return receipt
+        with self._write() as connection:
+            ids = self._resolve(connection, (answer.symbol for answer in write.answers))
+            ledger = _Ledger(connection, write, ids)
+            for answer in sorted(write.answers, key=lambda answer: ids[answer.symbol]):  # in the order of the key
+                done = self._merge(connection, ledger.standing_of(answer))
+                ledger.enter(answer, done)
+                receipt += done
+            ledger.commit()
+        return receipt
+
+    @hookimpl
+    def candle_count(self, read: LoadRead) -> int:
+        """How many candles the read would return without a limit."""
+        with self._read() as connection:
+            symbol_id = self._number(connection, read.symbol)
+            return connection.scalar(select(func.count()).where(_rows(candles, symbol_id, read.span))) or 0
+
+    # ── proof ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @hookimpl
+    def candle_coverage(self, query: CoverageQuery) -> Sequence[Coverage]:
+        """The facts that match, each whole, in the order of their spans."""
+        with self._read() as connection:
+            return facts.read(connection, self._number(connection, query.symbol), query)
+
+    @hookimpl
+    def candle_forget(self, forget: Forget) -> int:
+        """Take proof back, and candles if asked."""
+        with self._write() as connection:
+            symbol_id = self._number(connection, forget.symbol)
+            facts.cut(connection, symbol_id, forget)
+            if not forget.candles:
+                return 0
+            connection.execute(delete(candle_extras).where(_rows(candle_extras, symbol_id, forget.span)))
+            deleted = connection.execute(delete(candles).where(_rows(candles, symbol_id, forget.span))).rowcount
+            _count(connection, {symbol_id: -deleted})
+            return deleted
+
+    # ── upkeep ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @hookimpl
+    def candle_maintain(self, task: MaintenanceTask) -> MaintenanceReport:
+        """Do one piece of upkeep."""
+        start = time.perf_counter()
+        changed, problems = (self._compact(), ()) if task is MaintenanceTask.COMPACT else self._upkeep(task)
+        seconds = time.perf_counter() - start
+        return MaintenanceReport(task=task, seconds=seconds, changed=changed, problems=tuple(problems))
+
+    def _compact(self) -> int:
+        older_than = self.context.clock.now() - _DAY
+        with self._read() as connection:
+            symbol_ids = facts.crowded(connection, older_than)
+        changed = 0
+        for symbol_id in symbol_ids:  # a transaction each, so that no writer waits for all of them
+            with self._write() as connection:
+                changed += facts.compact(connection, symbol_id, older_than)
+        return changed
+
+
+class _Ledger:
+    """What a save must know besides the rows, read once for all answers and written once at the end."""
+
+    def __init__(self, connection: Connection, write: SaveWrite, ids: dict[Symbol, int]) -> None:
+        self._connection = connection
+        self._ids = ids
+        self._sources = _sources(connection, write)
+        moments = [answer.answered_at for answer in write.answers]
+        moments += [fact.answered_at for answer in write.answers for fact in answer.coverage]
+        self._standing = facts.since(connection, set(ids.values()), min(moments))
+        self._known = {standing.fact for group in self._standing.values() for standing in group}
+        self._fresh: set[Fact] = set()
+        self._inserted: dict[int, int] = {}
+
+    def standing_of(self, answer: Answer) -> Merge:
+        symbol_id = self._ids[answer.symbol]
+        ranks = self._sources.items()
+        return Merge(
+            symbol_id=symbol_id,
+            source_id=self._sources[answer.source, answer.rank],
+            answer=answer,
+            stronger=frozenset(number for (_, rank), number in ranks if rank > answer.rank),
+            weaker=frozenset(number for (_, rank), number in ranks if rank < answer.rank),
+            settled=tuple(
+                Span(fact.span_start, fact.span_end)
+                for fact, rank in self._standing[symbol_id]
+                if (fact.answered_at, rank) > (answer.answered_at, answer.rank)
+                and fact.state == CoverageState.ANSWERED.value
+            ),
+        )
+
+    def enter(self, answer: Answer, receipt: SaveReceipt) -> None:
+        symbol_id = self._ids[answer.symbol]
+        self._inserted[symbol_id] = self._inserted.get(symbol_id, 0) + receipt.inserted
+        for fact in answer.coverage:
+            source_id = self._sources[fact.source, answer.rank]
+            row = Fact(
+                symbol_id, *_bounds(fact.span), source_id, fact.state.value, fact.evidence.value, fact.answered_at
+            )
+            self._standing[symbol_id].append(Standing(row, answer.rank))
+            self._fresh.add(row)
+
+    def commit(self) -> None:
+        facts.add(self._connection, self._fresh - self._known)
+        _count(self._connection, self._inserted)
+
+
+def _bounds(span: Span) -> tuple[int, int]:
+    return span.start, span.end
+
+
+def _sources(connection: Connection, write: SaveWrite) -> dict[tuple[str, int], int]:
+    """Ids by name and rank, those of the write added.
+
+    A source that changes its rank gets another id, so that what is stored keeps the rank it was given with.
+    """
+    wanted = {(answer.source, answer.rank) for answer in write.answers}
+    wanted |= {(fact.source, answer.rank) for answer in write.answers for fact in answer.coverage}
+
+    def known() -> dict[tuple[str, int], int]:
+        return {(row.name, row.rank): row.id for row in connection.execute(select(sources))}
+
+    found = known()
+    if fresh := sorted(wanted - found.keys()):
+        connection.execute(insert(sources), [{"name": name, "rank": rank} for name, rank in fresh])
+        found = known()
+    return found
+
+
+def _count(connection: Connection, changes: dict[int, int]) -> None:
+    rows = [{"_id": symbol_id, "_change": change} for symbol_id, change in changes.items() if change]
+    if rows:
+        counted = symbols.c.candle_count + bindparam("_change")
+        connection.execute(update(symbols).where(symbols.c.id == bindparam("_id")).values(candle_count=counted), rows)
+
+
+def _rows(table: Table, symbol_id: int, span: Span | None) -> ColumnElement[bool]:
+    own = table.c.symbol_id == symbol_id
+    return own if span is None else and_(own, table.c.open_time >= span.start, table.c.open_time < span.end)
+
+
+def _refuse_unknown_prices(answer: Answer) -> None:
+    for name in (*PRICE_COLUMNS, "volume"):
+        unknown = np.isnan(getattr(answer.batch, name))
+        if unknown.any():
+            moment = iso(int(answer.batch.open_time[unknown.argmax()]))
+            raise BadInputError(
+                f"{str(answer.symbol)!r} has no {name!r} at {moment!r}: only the optional columns may be unknown; "
+                "drop the row or ask again"
+            )

@@ -1,0 +1,5 @@
+"""SQLite storage for the candle data manager: the embedded default."""
+
+from candle_sqlite.storage import SqliteStorage
+
+__all__ = ["SqliteStorage"]

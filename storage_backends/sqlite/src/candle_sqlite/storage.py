@@ -1,0 +1,129 @@
+"""The plugin: candles in one SQLite file."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field, field_validator
+from sqlalchemy import Connection
+
+from candle_hookspecs import (
+    CONTRACT_VERSION,
+    CandleBatch,
+    LoadRead,
+    MaintenanceTask,
+    PluginContext,
+    SaveReceipt,
+    StorageCapabilities,
+    hookimpl,
+)
+from candle_hookspecs import Settings as BaseSettings
+from candle_sql import MIGRATIONS, Merge, SqlStorage
+from candle_sql.migrations import needs_upgrade, stored_version, upgrade
+from candle_sqlite import upkeep
+from candle_sqlite.connections import Connections, blank, driver_of
+from candle_sqlite.failures import translated
+from candle_sqlite.merge import merge
+from candle_sqlite.read import load
+
+
+class SqliteStorage(SqlStorage):
+    """Candles in one SQLite file, made at the first write. Several threads and processes may use it at once."""
+
+    class Settings(BaseSettings):
+        """What may stand under ``[storage]``.
+
+        Attributes:
+            path: the file; relative to the folder of the TOML file, ``~`` is the home folder.
+            busy_timeout: seconds to wait for another program that writes.
+            cache_kib: page cache of a connection, KiB. More helps nothing that is written in order.
+            readers: connections for reading, and so the most reads at one time.
+        """
+
+        path: Path = Path("candles.sqlite3")
+        busy_timeout: float = Field(default=30.0, ge=0)
+        cache_kib: int = Field(default=2_000, ge=100)
+        readers: int = Field(default=4, ge=1)
+
+        @field_validator("path")
+        @classmethod
+        def _is_a_file(cls, path: Path) -> Path:
+            if str(path) == ":memory:":
+                raise ValueError("':memory:' is not a file; for a database in memory use backend = \"memory\"")
+            return path.expanduser()
+
+    capabilities: ClassVar[StorageCapabilities] = StorageCapabilities(
+        contract=CONTRACT_VERSION, durable=True, shared=True, extra_columns=True
+    )
+    migrations = MIGRATIONS
+
+    def __init__(self, settings: Settings, context: PluginContext) -> None:
+        super().__init__(context)
+        self._path = (context.base_dir / settings.path).absolute()
+        self._connections = Connections(
+            self._path,
+            busy_timeout=settings.busy_timeout,
+            cache_kib=settings.cache_kib,
+            readers=settings.readers,
+        )
+        self._current = False  # whether the schema was seen to be the present one
+
+    @property
+    def place(self) -> str:
+        """The file."""
+        return str(self._path)
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with translated(self._path), self._connections.write() as connection:
+            if not self._current:
+                upgrade(connection, self.migrations, self.place)
+            yield connection
+        self._current = True
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with translated(self._path):
+            if self._current or self._is_current():
+                with self._connections.read() as connection:
+                    yield connection
+            else:
+                with blank().begin() as connection:
+                    upgrade(connection, self.migrations, self.place)
+                    yield connection
+
+    def _is_current(self) -> bool:
+        """Bring the file up to date if it is an older one. False: there is none, or nothing in it."""
+        if not self._path.exists() and self._path.parent.is_dir():
+            return False
+        with self._connections.read() as connection:
+            version = stored_version(connection, self.place)
+        if version and needs_upgrade(version, self.migrations, self.place):
+            with self._write():
+                pass
+        self._current = bool(version)
+        return self._current
+
+    def _merge(self, connection: Connection, task: Merge) -> SaveReceipt:
+        return merge(driver_of(connection), task)
+
+    @hookimpl
+    def candle_load(self, read: LoadRead) -> CandleBatch:
+        """Candles in time order, at most `read.limit`, in one short transaction."""
+        with self._read() as connection:
+            return load(driver_of(connection), self._number(connection, read.symbol), read)
+
+    def _upkeep(self, task: MaintenanceTask) -> tuple[int, Sequence[str]]:
+        if not self._path.exists():
+            return 0, ()
+        with self._write():
+            pass  # the schema is the present one
+        with translated(self._path), self._connections.outside() as driver:
+            return upkeep.TASKS[task](driver)
+
+    @hookimpl
+    def candle_close(self) -> None:
+        """Close the file."""
+        with translated(self._path):
+            self._connections.close()
