@@ -1,1 +1,63 @@
-"""A candle (OHLCV) data manager: plans, fetches, checks and stores market history, with proof of what was asked."""
+"""Candle market history you can trust: plan, collect, prove, store, read.
+
+    import candle_core
+
+    async with candle_core.open("candle.toml") as candles:
+        await candles.collect_candles_only("BTC/USDT", "1m", exchange="BINANCE", tradetype="SPOT", count=1000)
+
+`candle_core.blocking` is the same without ``await``. Names are imported when first used, so that ``candle --help``
+stays quick.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from candle_core import blocking
+    from candle_core.manager import Candles, open
+    from candle_hookspecs import (
+        CandleBatch,
+        CandleError,
+        CollectionConfig,
+        CollectionProgress,
+        CollectionSummary,
+        SlotReport,
+        Symbol,
+    )
+
+_HOME = {
+    "CandleBatch": "candle_hookspecs",
+    "CandleError": "candle_hookspecs",
+    "Candles": "candle_core.manager",
+    "CollectionConfig": "candle_hookspecs",
+    "CollectionProgress": "candle_hookspecs",
+    "CollectionSummary": "candle_hookspecs",
+    "SlotReport": "candle_hookspecs",
+    "Symbol": "candle_hookspecs",
+    "open": "candle_core.manager",
+}
+
+__all__ = [
+    "CandleBatch",
+    "CandleError",
+    "Candles",
+    "CollectionConfig",
+    "CollectionProgress",
+    "CollectionSummary",
+    "SlotReport",
+    "Symbol",
+    "blocking",
+    "open",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "blocking":
+        return importlib.import_module("candle_core.blocking")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,61 @@
+"""The same API for scripts and notebooks: the kernel runs on an event loop in a thread of its own.
+
+with candle_core.blocking.open("candle.toml") as candles:
+    frame = candles.load("BTC/USDT", "1m").to_pandas()
+"""
+
+import functools
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from candle_core import manager
+from candle_hookspecs import Clock
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+class _Blocking(Generic[_Arguments, _Result]):
+    """An async method of `manager.Candles` as a plain one, with the same arguments and documentation."""
+
+    def __init__(self, method: Callable[Concatenate[manager.Candles, _Arguments], Awaitable[_Result]]) -> None:
+        self._method = method
+        self.__doc__ = method.__doc__
+
+    def __get__(self, instance: "Candles", owner: type["Candles"]) -> Callable[_Arguments, _Result]:
+        @functools.wraps(self._method)
+        def call(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
+            bound = functools.partial(self._method, instance.asynchronous, *arguments, **named)
+            return instance.portal.call(bound)
+
+        return call
+
+
+class Candles:
+    """`candle_core.Candles` without ``await``. Made by `open`; any thread may use it."""
+
+    def __init__(self, asynchronous: manager.Candles, portal: BlockingPortal) -> None:
+        self.asynchronous = asynchronous
+        self.portal = portal
+
+    markets = _Blocking(manager.Candles.markets)
+    symbols = _Blocking(manager.Candles.symbols)
+    slots = _Blocking(manager.Candles.slots)
+    check_plugins = _Blocking(manager.Candles.check_plugins)
+    collect_candles_only = _Blocking(manager.Candles.collect_candles_only)
+    get_candles = _Blocking(manager.Candles.get_candles)
+    load = _Blocking(manager.Candles.load)
+
+
+@contextmanager
+def open(config: str | Path | Mapping[str, Any] | None = None, *, clock: Clock | None = None) -> Iterator[Candles]:
+    """A candle manager, closed at the end of the block. See `candle_core.open`."""
+    with (
+        start_blocking_portal("asyncio") as portal,
+        portal.wrap_async_context_manager(manager.open(config, clock=clock)) as candles,
+    ):
+        yield Candles(candles, portal)

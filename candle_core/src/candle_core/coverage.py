@@ -1,0 +1,63 @@
+"""Coverage arithmetic: from the facts in the database to what is known and what is missing."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from candle_core.spans import Spans
+from candle_core.timeframes import Grid
+from candle_hookspecs import Coverage, CoverageState, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the facts say together, as disjoint sets; where two states meet, the earlier one in this list holds.
+
+    Attributes:
+        not_listed: the market did not trade. answered: every candle there was given. out_of_reach: no source can
+            answer.
+    """
+
+    not_listed: Spans
+    answered: Spans
+    out_of_reach: Spans
+
+    @classmethod
+    def of(cls, facts: Iterable[Coverage], sources: Iterable[str]) -> Self:
+        """Unite facts.
+
+        Args:
+            facts: of one symbol.
+            sources: those that could be asked; a stretch is out of reach only when it is so for each of them.
+        """
+        spans: dict[CoverageState, list[Span]] = {state: [] for state in CoverageState}
+        reach: dict[str, list[Span]] = {source: [] for source in sources}
+        for fact in facts:
+            spans[fact.state].append(fact.span)
+            if fact.state is CoverageState.OUT_OF_REACH and fact.source in reach:
+                reach[fact.source].append(fact.span)
+        not_listed = Spans.of(spans[CoverageState.NOT_LISTED])
+        answered = Spans.of(spans[CoverageState.ANSWERED]) - not_listed
+        return cls(not_listed, answered, _all_of(map(Spans.of, reach.values())) - not_listed - answered)
+
+    @property
+    def covered(self) -> Spans:
+        """Everything that need not be asked."""
+        return self.not_listed | self.answered | self.out_of_reach
+
+
+def _all_of(sets: Iterable[Spans]) -> Spans:
+    common: Spans | None = None
+    for spans in sets:
+        common = spans if common is None else common & spans
+    return common or Spans()
+
+
+def with_slots(spans: Spans, grid: Grid) -> Spans:
+    """The parts that hold a grid slot. A stretch between two slots alone is never worth a request."""
+    return Spans(tuple(span for span in spans if grid.count(span)))
+
+
+def count_slots(spans: Spans, grid: Grid) -> int:
+    """How many grid slots the parts hold together."""
+    return sum(grid.count(span) for span in spans)

@@ -1,0 +1,212 @@
+"""Typed, targeted hook calls.
+
+One provider or one storage, and every wrapper. The only place that touches ``pm.hook``.
+"""
+
+import inspect
+import os
+import sys
+from collections.abc import Awaitable, Sequence
+from typing import Any, Final, TypeVar, cast
+
+from candle_core.registry import Registered, new_manager, register
+from candle_hookspecs import (
+    BrokenPluginError,
+    CandleBatch,
+    CandleError,
+    Coverage,
+    CoverageQuery,
+    Event,
+    FetchRequest,
+    Forget,
+    LoadRead,
+    MaintenanceReport,
+    MaintenanceTask,
+    Market,
+    MarketInfo,
+    MarketQuery,
+    MissingHookError,
+    Page,
+    Registration,
+    SaveReceipt,
+    SaveWrite,
+    Span,
+    Symbol,
+    SymbolQuery,
+    SymbolRecord,
+    WarmupScope,
+)
+
+_Answer = TypeVar("_Answer")
+
+TRACE: Final = "CANDLE_TRACE"
+"""Set this environment variable to see every hook call on standard error."""
+
+
+class Dispatch:
+    """The plugin manager behind a façade."""
+
+    def __init__(self) -> None:
+        self._manager = new_manager()
+        self._targets: dict[str, Registered] = {}
+        if os.environ.get(TRACE):
+            self._manager.trace.root.setwriter(sys.stderr.write)
+            self._manager.enable_tracing()
+
+    def add_target(self, name: str, plugin: object) -> None:
+        """Register a provider or storage: called only when it is meant."""
+        self._targets[name] = register(self._manager, name, plugin)
+
+    def add_everywhere(self, name: str, plugin: object) -> None:
+        """Register an extension, or the kernel's defaults: part of every call."""
+        register(self._manager, name, plugin)
+
+    def hooks(self, name: str) -> tuple[str, ...]:
+        """The hooks that a target implements itself."""
+        return tuple(sorted(vars(self._targets[name])))
+
+    def implements(self, name: str, hook: str) -> bool:
+        """Whether a call of the hook would find an answer."""
+        others = {target for other, target in self._targets.items() if other != name}
+        caller = self._manager.subset_hook_caller(hook, others)
+        return any(not (impl.wrapper or impl.hookwrapper) for impl in caller.get_hookimpls())
+
+    def call(self, name: str, hook: str, **arguments: object) -> Any:
+        """Call a pure hook of one target.
+
+        Raises:
+            MissingHookError: the target lacks the hook. BrokenPluginError: it raised something that is no
+            `CandleError`.
+        """
+        if not self.implements(name, hook):
+            raise MissingHookError(f"plugin {name!r} does not implement {hook!r}")
+        others = {target for other, target in self._targets.items() if other != name}
+        try:
+            return self._manager.subset_hook_caller(hook, others)(**arguments)
+        except CandleError:
+            raise
+        except Exception as error:
+            raise _broken(name, hook, error) from error
+
+    async def ask(self, name: str, hook: str, expected: type[_Answer], **arguments: object) -> _Answer:
+        """Call an I/O hook of one target and await its answer.
+
+        Raises:
+            MissingHookError, BrokenPluginError: as in `call`; also when the answer is not of the expected type.
+        """
+        awaitable: Awaitable[Any] = self.call(name, hook, **arguments)
+        try:
+            answer = await awaitable
+        except CandleError:
+            raise
+        except Exception as error:
+            raise _broken(name, hook, error) from error
+        if not isinstance(answer, expected):
+            raise BrokenPluginError(
+                f"plugin {name!r}: {hook!r} must return {expected.__name__}, not {type(answer).__name__}"
+            )
+        return answer
+
+    async def ask_many(self, name: str, hook: str, **arguments: object) -> Sequence[Any]:
+        """`ask` a hook that returns a list."""
+        answer = await self.ask(name, hook, object, **arguments)
+        if not isinstance(answer, Sequence):
+            raise BrokenPluginError(f"plugin {name!r}: {hook!r} must return a list, not {type(answer).__name__}")
+        return answer
+
+    async def tell(self, event: Event) -> list[BaseException]:
+        """Give an event to every extension; one that raises harms nobody. Returns what was raised."""
+        raised: list[BaseException] = []
+        for impl in self._manager.hook.candle_event.get_hookimpls():
+            try:
+                answer = impl.function(event)
+                if inspect.isawaitable(answer):
+                    await answer
+            except Exception as error:  # noqa: BLE001 - handed to the caller, who logs it
+                raised.append(error)
+        return raised
+
+    async def close(self, name: str) -> None:
+        """Let a target go of what it holds."""
+        if self.implements(name, "candle_close"):
+            await self.ask(name, "candle_close", type(None))
+
+
+def _broken(name: str, hook: str, error: Exception) -> BrokenPluginError:
+    return BrokenPluginError(f"plugin {name!r} raised {type(error).__name__} in {hook!r}: {error}")
+
+
+class ProviderHooks:
+    """The hooks of one provider, as typed methods. See `CandleSpecs` for what they mean and raise."""
+
+    def __init__(self, dispatch: Dispatch, name: str) -> None:
+        self._dispatch = dispatch
+        self.name = name
+
+    async def markets(self, query: MarketQuery) -> Sequence[Market]:
+        """`candle_markets`."""
+        return await self._dispatch.ask_many(self.name, "candle_markets", query=query)
+
+    def split(self, request: FetchRequest) -> Sequence[FetchRequest]:
+        """`candle_split`."""
+        return cast(Sequence[FetchRequest], self._dispatch.call(self.name, "candle_split", request=request))
+
+    async def fetch(self, request: FetchRequest) -> Page:
+        """`candle_fetch`."""
+        return await self._dispatch.ask(self.name, "candle_fetch", Page, request=request)
+
+    def decode(self, raw: object) -> CandleBatch:
+        """`candle_decode`."""
+        return cast(CandleBatch, self._dispatch.call(self.name, "candle_decode", raw=raw))
+
+    async def warmup(self, scope: WarmupScope) -> MarketInfo | None:
+        """`candle_warmup`; None where the provider has none."""
+        if not self._dispatch.implements(self.name, "candle_warmup"):
+            return None
+        return await self._dispatch.ask(self.name, "candle_warmup", MarketInfo, scope=scope)
+
+    async def calendar(self, symbol: Symbol, span: Span) -> Sequence[Span] | None:
+        """`candle_calendar`; None: the market trades always."""
+        if not self._dispatch.implements(self.name, "candle_calendar"):
+            return None
+        return await self._dispatch.ask_many(self.name, "candle_calendar", symbol=symbol, span=span)
+
+
+class StorageHooks:
+    """The hooks of one storage, as typed methods. See `CandleSpecs` for what they mean and raise."""
+
+    def __init__(self, dispatch: Dispatch, name: str) -> None:
+        self._dispatch = dispatch
+        self.name = name
+
+    async def register(self, registrations: Sequence[Registration]) -> Sequence[SymbolRecord]:
+        """`candle_register`."""
+        return await self._dispatch.ask_many(self.name, "candle_register", registrations=registrations)
+
+    async def symbols(self, query: SymbolQuery) -> Sequence[SymbolRecord]:
+        """`candle_symbols`."""
+        return await self._dispatch.ask_many(self.name, "candle_symbols", query=query)
+
+    async def save(self, write: SaveWrite) -> SaveReceipt:
+        """`candle_save`."""
+        return await self._dispatch.ask(self.name, "candle_save", SaveReceipt, write=write)
+
+    async def load(self, read: LoadRead) -> CandleBatch:
+        """`candle_load`."""
+        return await self._dispatch.ask(self.name, "candle_load", CandleBatch, read=read)
+
+    async def count(self, read: LoadRead) -> int:
+        """`candle_count`."""
+        return await self._dispatch.ask(self.name, "candle_count", int, read=read)
+
+    async def coverage(self, query: CoverageQuery) -> Sequence[Coverage]:
+        """`candle_coverage`."""
+        return await self._dispatch.ask_many(self.name, "candle_coverage", query=query)
+
+    async def forget(self, forget: Forget) -> int:
+        """`candle_forget`."""
+        return await self._dispatch.ask(self.name, "candle_forget", int, forget=forget)
+
+    async def maintain(self, task: MaintenanceTask) -> MaintenanceReport:
+        """`candle_maintain`."""
+        return await self._dispatch.ask(self.name, "candle_maintain", MaintenanceReport, task=task)

@@ -1,0 +1,217 @@
+"""Wiring: a configuration becomes plugin instances, each built when something first asks for it."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+import platformdirs
+
+from candle_core.budget import Budget
+from candle_core.clock import ExchangeClock, SystemClock
+from candle_core.config import Config, PluginTable
+from candle_core.discovery import InstalledPlugin, PluginKind, find_plugin, installed_plugins
+from candle_core.dispatch import Dispatch, ProviderHooks, StorageHooks
+from candle_core.plan import cut
+from candle_core.timeframes import Grid
+from candle_hookspecs import (
+    BrokenPluginError,
+    CandleError,
+    Clock,
+    Event,
+    ExtensionCapabilities,
+    FetchRequest,
+    PluginContext,
+    ProviderCapabilities,
+    Settings,
+    Symbol,
+    UnknownTimeframeError,
+    WarmupScope,
+    hookimpl,
+)
+
+_log = logging.getLogger("candle")
+
+
+@dataclass(slots=True)
+class Provider:
+    """A provider in use: its hooks, and what the kernel keeps for it."""
+
+    name: str
+    hooks: ProviderHooks
+    capabilities: ProviderCapabilities
+    budget: Budget
+    clock: ExchangeClock
+    warm: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def grid(self, timeframe: str) -> Grid:
+        """The grid of a timeframe that this exchange has.
+
+        Raises:
+            UnknownTimeframeError: it has not.
+        """
+        if timeframe not in self.capabilities.timeframes:
+            raise UnknownTimeframeError(
+                f"{self.name!r} has no timeframe {timeframe!r}; it has {', '.join(self.capabilities.timeframes)}"
+            )
+        return Grid.of(timeframe, self.capabilities.grid.get(timeframe))
+
+    async def warm_up(self) -> None:
+        """Learn the exchange's clock, once."""
+        async with self.warm:
+            if self.clock.offset is None and (info := await self.hooks.warmup(WarmupScope())) and info.server_time:
+                self.clock.observe(info.server_time)
+
+
+class Kernel:
+    """Everything one `open` holds."""
+
+    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+        self.config = config
+        self.clock = clock or SystemClock()
+        self.dispatch = Dispatch()
+        self.providers: dict[str, Provider] = {}
+        self._storage: StorageHooks | None = None
+        self.dispatch.add_everywhere("kernel", KernelDefaults(self))
+        for table in config.extensions.values():
+            plugin, _ = self.build(PluginKind.EXTENSION, table)
+            self.dispatch.add_everywhere(table.name, plugin)
+
+    def provider(self, exchange: str) -> Provider:
+        """The provider of an exchange, built at the first call.
+
+        Raises:
+            PluginError: not installed, broken, or wrongly configured.
+        """
+        name = exchange.lower()
+        if name not in self.providers:
+            plugin, budget = self.build(PluginKind.PROVIDER, self.config.provider(name))
+            budget.declare(plugin.capabilities.limits)
+            self.dispatch.add_target(name, plugin)
+            self.providers[name] = Provider(
+                name, ProviderHooks(self.dispatch, name), plugin.capabilities, budget, budget.clock
+            )
+        return self.providers[name]
+
+    def storage(self) -> StorageHooks:
+        """The database, opened at the first call."""
+        if self._storage is None:
+            plugin, _ = self.build(PluginKind.STORAGE, self.config.storage)
+            name = f"storage:{self.config.storage.name}"
+            self.dispatch.add_target(name, plugin)
+            self._storage = StorageHooks(self.dispatch, name)
+        return self._storage
+
+    async def emit(self, name: str, symbol: Symbol | None = None, **data: int | float | str) -> None:
+        """Tell every extension; one that fails is logged and harms nobody."""
+        for error in await self.dispatch.tell(Event(name=name, at=self.clock.now(), symbol=symbol, data=data)):
+            _log.warning("an extension failed on %s: %s: %s", name, type(error).__name__, error)
+
+    async def close(self) -> None:
+        """Close every plugin; one that fails does not keep the others open."""
+        names = [*self.providers, *([self._storage.name] if self._storage else [])]
+        results = await asyncio.gather(*(self.dispatch.close(name) for name in names), return_exceptions=True)
+        for name, result in zip(names, results, strict=True):
+            if isinstance(result, BaseException):
+                _log.warning("closing %r failed: %s", name, result)
+
+    def build(self, kind: PluginKind, table: PluginTable) -> tuple[Any, Budget]:
+        """A plugin instance, not yet registered, and the budget it was given.
+
+        Raises:
+            PluginError: not installed or broken. ConfigError: its table is wrong.
+        """
+        installed = find_plugin(kind, table.plugin)
+        plugin_class = installed.load()
+        settings = self.config.settings(table, getattr(plugin_class, "Settings", Settings))
+        budget = Budget(self.clock, ExchangeClock(self.clock))
+        context = PluginContext(
+            name=table.name,
+            clock=self.clock,
+            base_dir=self.config.base_dir,
+            cache_dir=platformdirs.user_cache_path("candle") / table.name,
+            logger=logging.getLogger(f"candle.{table.name}"),
+            budget=budget,
+        )
+        try:
+            return plugin_class(settings, context), budget
+        except CandleError:
+            raise
+        except Exception as error:
+            raise BrokenPluginError(
+                f"{installed}, configured in {table.header}, cannot be built: {type(error).__name__}: {error}"
+            ) from error
+
+
+class KernelDefaults:
+    """The hooks that the kernel implements itself, for plugins that do not."""
+
+    capabilities = ExtensionCapabilities(contract=1)
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    @hookimpl(trylast=True)
+    def candle_split(self, request: FetchRequest) -> list[FetchRequest]:
+        """Windows of one page each."""
+        provider = self._kernel.provider(request.markets[0].exchange)
+        return cut(request, provider.grid(request.timeframe or ""), provider.capabilities)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginState:
+    """How an installed plugin fares: ``ok``, or ``error`` with its text."""
+
+    kind: PluginKind
+    name: str
+    distribution: str
+    version: str
+    state: str
+    hooks: tuple[str, ...] = ()
+    error: str = ""
+
+
+def check_plugins(config: Config) -> list[PluginState]:
+    """Import every installed plugin, build it from its table, and say how it fares.
+
+    Connects to nothing. Needs a running event loop.
+    """
+    return [_check(plugin, config) for plugin in installed_plugins()]
+
+
+def _check(plugin: InstalledPlugin, config: Config) -> PluginState:
+    hooks: tuple[str, ...] = ()
+    error = ""
+    try:
+        find_plugin(plugin.kind, plugin.name)
+        hooks = _try(plugin, config)
+    except CandleError as caught:
+        error = str(caught)
+    return PluginState(
+        kind=plugin.kind,
+        name=plugin.name,
+        distribution=plugin.distribution,
+        version=plugin.version,
+        state="error" if error else "ok",
+        hooks=hooks,
+        error=error,
+    )
+
+
+def _try(plugin: InstalledPlugin, config: Config) -> tuple[str, ...]:
+    if plugin.kind is PluginKind.COMMAND:
+        plugin.load()
+        return ()
+    kernel = Kernel(config)
+    if plugin.kind is PluginKind.PROVIDER:
+        return kernel.dispatch.hooks(kernel.provider(plugin.name).name)
+    built, _ = kernel.build(plugin.kind, _table(plugin, config))
+    kernel.dispatch.add_target(plugin.name, built)
+    return kernel.dispatch.hooks(plugin.name)
+
+
+def _table(plugin: InstalledPlugin, config: Config) -> PluginTable:
+    if plugin.kind is PluginKind.STORAGE and config.storage.plugin == plugin.name:
+        return config.storage
+    configured = config.extensions.get(plugin.name) if plugin.kind is PluginKind.EXTENSION else None
+    return configured or PluginTable(plugin.name, plugin.name, (plugin.kind, plugin.name))

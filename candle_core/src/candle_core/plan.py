@@ -1,0 +1,199 @@
+"""What to ask next. A plan is a work-list, made lazily: every answer changes what is left to ask."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final
+
+from candle_core.coverage import count_slots, with_slots
+from candle_core.spans import Spans
+from candle_core.timeframes import Grid
+from candle_hookspecs import (
+    Anchor,
+    Coverage,
+    CoverageState,
+    Evidence,
+    FetchRequest,
+    MalformedAnswerError,
+    Proof,
+    ProviderCapabilities,
+    Span,
+)
+
+STRETCH: Final = 64
+"""Pages cut at a time, so that ten years of seconds are no long list."""
+
+
+def cut(request: FetchRequest, grid: Grid, capabilities: ProviderCapabilities) -> list[FetchRequest]:
+    """The kernel's own `candle_split`: windows of as many slots as one page holds.
+
+    A window counted from its start ends 1 ms behind its last slot, one counted from its end starts at its first slot:
+    a full page of
+    such a window proves all of it, and whatever opens off the grid between two windows belongs to the next one.
+    """
+    span, size = request.span, capabilities.page_limit
+    if span is None:
+        return [replace(request, costs=capabilities.cost(request.kind))]
+    first, last = grid.index(span.start - 1) + 1, grid.index(span.end - 1)
+    if request.anchor is Anchor.START:
+        marks = [grid.open(index) + 1 for index in range(first + size - 1, last, size)]
+    else:
+        marks = [grid.open(index) for index in range(last - size + 1, first, -size)][::-1]
+    edges = [span.start, *(mark for mark in marks if span.start < mark < span.end), span.end]
+    windows = (Span(start, end) for start, end in pairwise(edges))
+    return [
+        replace(
+            request, span=window, limit=min(size, max(1, grid.count(window))), costs=capabilities.cost(request.kind)
+        )
+        for window in windows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One request on the work-list.
+
+    `doubted`: the stretch that an answer counted from elsewhere asserted to be empty.
+    """
+
+    request: FetchRequest
+    doubted: Span | None = None
+
+    @property
+    def span(self) -> Span:
+        """The open times asked for."""
+        assert self.request.span is not None
+        return self.request.span
+
+
+class WorkList:
+    """What is still to be asked of one symbol.
+
+    Args:
+        wish: the request as a whole, its span already clipped to what can be closed; covered: what need not be asked.
+        split: `candle_split` of the provider.
+    """
+
+    def __init__(
+        self,
+        wish: FetchRequest,
+        covered: Spans,
+        grid: Grid,
+        capabilities: ProviderCapabilities,
+        split: Callable[[FetchRequest], Sequence[FetchRequest]],
+    ) -> None:
+        assert wish.span is not None
+        self.wanted = wish.span
+        self.proven = covered
+        self._wish = replace(wish, anchor=capabilities.anchors[0])
+        self._grid = grid
+        self._capabilities = capabilities
+        self._split = split
+        self._fresh = deque(self.missing())
+        self._cut: deque[FetchRequest] = deque()
+        self._doubted: deque[Window] = deque()
+
+    def missing(self) -> Spans:
+        """Wanted and not proven."""
+        return with_slots(Spans((self.wanted,)) - self.proven, self._grid)
+
+    def take(self) -> Window | None:
+        """The next window to ask for; None when there is none now (one under way may still bring some)."""
+        if self._doubted:
+            return self._doubted.popleft()
+        while self._cut or self._fresh:
+            if not self._cut:
+                self._cut_next()
+            request = self._cut.popleft()
+            assert request.span is not None
+            rest = with_slots(Spans((request.span,)) - self.proven, self._grid)
+            if rest.parts == (request.span,):
+                return Window(request)
+            self._fresh.extendleft(reversed(rest.parts))
+        return None
+
+    def settle(self, window: Window, proofs: Sequence[Proof], asserted: Span | None, doubt_from: int) -> list[Proof]:
+        """Take an answer into account.
+
+        Args:
+            window: what was asked.
+            proofs: what the answer proves.
+            asserted: what it says is empty without proof.
+            doubt_from: an assertion is not believed from this open time on; such slots stay missing, to be asked
+                next time.
+
+        Returns:
+            What may be believed beyond `proofs`, because this answer repeats what one counted from the other end said.
+
+        Raises:
+            MalformedAnswerError: it neither proves nor asserts anything of its window; asking on would never end.
+        """
+        unknown = (Spans((window.span,)) & Spans((self.wanted,))) - self.proven
+        self.prove(proofs)
+        repeated = window.doubted is not None and not any(proof.span.intersect(window.doubted) for proof in proofs)
+        believed: list[Proof] = []
+        for piece in with_slots(unknown - self.proven, self._grid):
+            if asserted is None or piece.intersect(asserted) is None:
+                if piece == window.span:
+                    raise MalformedAnswerError(f"the answer says nothing of {window.request!s}")
+                self._fresh.appendleft(piece)
+            elif piece.start >= doubt_from:
+                continue
+            elif repeated:
+                believed.append(Proof(Span(piece.start, min(piece.end, doubt_from)), Evidence.REPEATED))
+            else:
+                self._doubted.append(self._from_other_end(piece, window.request.anchor))
+        self.prove(believed)
+        return believed
+
+    def prove(self, proofs: Sequence[Proof]) -> None:
+        """Count these stretches as proven: windows inside are never sent."""
+        self.proven = self.proven | Spans.of(proof.span for proof in proofs)
+
+    def pages_left(self) -> int:
+        """About how many windows are still to be taken."""
+        slots = count_slots(Spans(tuple(self._fresh)), self._grid)
+        return len(self._doubted) + len(self._cut) + -(-slots // self._capabilities.page_limit)
+
+    def _cut_next(self) -> None:
+        """Cut a stretch of pages from the end of what is left that the anchor counts from."""
+        slots = STRETCH * self._capabilities.page_limit
+        if self._wish.anchor is Anchor.START:
+            piece = self._fresh.popleft()
+            edge = self._grid.after(piece.start - 1, slots) + 1
+            if edge < piece.end:
+                self._fresh.appendleft(Span(edge, piece.end))
+                piece = Span(piece.start, edge)
+        else:
+            piece = self._fresh.pop()
+            edge = self._grid.after(piece.end - 1, 1 - slots)
+            if edge > piece.start:
+                self._fresh.append(Span(piece.start, edge))
+                piece = Span(edge, piece.end)
+        windows = self._split(replace(self._wish, span=piece))
+        self._cut.extend(windows if self._wish.anchor is Anchor.START else reversed(windows))
+
+    def _from_other_end(self, piece: Span, anchor: Anchor) -> Window:
+        """A request for a stretch that was asserted empty, counted from elsewhere than the answer that said so."""
+        others = [other for other in self._capabilities.anchors if other is not anchor]
+        grid, size = self._grid, self._capabilities.page_limit
+        if others:
+            request = replace(self._wish, span=piece, anchor=others[0], limit=min(size, max(1, grid.count(piece))))
+        elif anchor is Anchor.START:
+            request = replace(self._wish, span=Span(grid.after(piece.start, -1), piece.end), anchor=anchor, limit=size)
+        else:
+            request = replace(self._wish, span=Span(piece.start, grid.after(piece.end)), anchor=anchor, limit=size)
+        return Window(replace(request, costs=self._capabilities.cost(request.kind)), doubted=piece)
+
+
+def as_facts(proofs: Sequence[Proof], source: str, answered_at: int) -> tuple[Coverage, ...]:
+    """Proofs as facts for the database, those of one state and evidence that touch united."""
+    kinds: dict[tuple[CoverageState, Evidence], list[Span]] = {}
+    for proof in proofs:
+        kinds.setdefault((proof.state, proof.evidence), []).append(proof.span)
+    return tuple(
+        Coverage(span, state, evidence, source, answered_at)
+        for (state, evidence), spans in kinds.items()
+        for span in Spans.of(spans)
+    )

@@ -1,0 +1,139 @@
+"""The catalogue: from what a person types to a registered symbol."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from candle_core.kernel import Kernel
+from candle_core.retry import with_retries
+from candle_core.timeframes import parse_timeframe
+from candle_hookspecs import (
+    BadInputError,
+    ConfigError,
+    Market,
+    MarketQuery,
+    Registration,
+    Symbol,
+    SymbolLike,
+    SymbolQuery,
+    SymbolRecord,
+    UnknownMarketError,
+    UnknownSymbolError,
+)
+
+_Found = TypeVar("_Found", SymbolRecord, Market)
+
+
+class Catalogue:
+    """Finds symbols in the database, or at the exchange, which registers them."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    def query(
+        self, symbol: SymbolLike, timeframe: str | None, exchange: str | None, tradetype: str | None
+    ) -> SymbolQuery:
+        """What was meant, with defaults filled in.
+
+        Raises:
+            ConfigError: exchange or trade type are neither given nor in ``[defaults]``.
+            BadInputError: no timeframe, or arguments that contradict the symbol. UnknownTimeframeError: not a
+            timeframe.
+        """
+        if isinstance(symbol, str) and symbol.count("-") >= 5:
+            symbol = Symbol.parse(symbol)
+        if isinstance(symbol, Symbol):
+            return _query_of(symbol, timeframe, exchange, tradetype)
+        defaults = self._kernel.config.defaults
+        exchange, tradetype = exchange or defaults.exchange, tradetype or defaults.tradetype
+        for name, value in (("exchange", exchange), ("tradetype", tradetype)):
+            if not value:
+                raise ConfigError(f"no {name} for {symbol!r}; pass {name}=…, or set it under [defaults] in the TOML")
+        if timeframe is None:
+            raise BadInputError(f"no timeframe for {symbol!r}; pass one like '1m'")
+        parse_timeframe(timeframe)
+        assert exchange is not None
+        assert tradetype is not None
+        return SymbolQuery(exchange=exchange.upper(), tradetype=tradetype.upper(), timeframe=timeframe, name=symbol)
+
+    async def known(self, query: SymbolQuery) -> SymbolRecord:
+        """The one registered symbol that matches.
+
+        Raises:
+            UnknownSymbolError: none. BadInputError: several.
+        """
+        record = await self._find(query)
+        if record is None:
+            wanted = query.name or f"{query.base}/{query.quote}"
+            raise UnknownSymbolError(
+                f"the database holds no {wanted!r} {query.timeframe} of {query.exchange} {query.tradetype}; "
+                f"`candle collect {query.exchange} {query.tradetype} {wanted} {query.timeframe} --count 1000` gets it"
+            )
+        return record
+
+    async def resolve(self, query: SymbolQuery) -> SymbolRecord:
+        """The one symbol that matches; one that is not registered yet is looked up at the exchange and registered.
+
+        Raises:
+            UnknownMarketError: the exchange does not list it. UnknownTimeframeError: the exchange has no such
+            timeframe.
+            BadInputError: several match. ProviderError: the exchange did not answer.
+        """
+        assert query.exchange is not None
+        assert query.timeframe is not None
+        provider = self._kernel.provider(query.exchange)
+        provider.grid(query.timeframe)
+        if record := await self._find(query):
+            return record
+        name = query.name or f"{query.base}/{query.quote}"
+        markets = await with_retries(
+            self._kernel, provider, lambda: provider.hooks.markets(MarketQuery(tradetype=query.tradetype, name=name))
+        )
+        market = _one([market for market in markets if _fits(market, query)], name)
+        if market is None:
+            raise UnknownMarketError(
+                f"{query.exchange} lists no {query.tradetype} market {name!r}; "
+                f"`candle markets {query.exchange} {query.tradetype}` lists what there is"
+            )
+        (record,) = await self._kernel.storage().register([Registration(market=market, timeframes=(query.timeframe,))])
+        return record
+
+    async def update_market(self, record: SymbolRecord, market: Market) -> SymbolRecord:
+        """Bring what is known of a market up to date."""
+        (updated,) = await self._kernel.storage().register(
+            [Registration(market=market, timeframes=(record.symbol.timeframe,))]
+        )
+        return updated
+
+    async def _find(self, query: SymbolQuery) -> SymbolRecord | None:
+        records = await self._kernel.storage().symbols(query)
+        return _one(list(records), query.name or f"{query.base}/{query.quote}")
+
+
+def _query_of(symbol: Symbol, timeframe: str | None, exchange: str | None, tradetype: str | None) -> SymbolQuery:
+    for given, own in ((timeframe, symbol.timeframe), (exchange, symbol.exchange), (tradetype, symbol.tradetype)):
+        if given is not None and given.casefold() != own.casefold():
+            raise BadInputError(f"{given!r} contradicts the symbol {str(symbol)!r}; leave it out")
+    return SymbolQuery(
+        archetype=symbol.archetype,
+        exchange=symbol.exchange,
+        tradetype=symbol.tradetype,
+        base=symbol.base,
+        quote=symbol.quote,
+        timeframe=symbol.timeframe,
+    )
+
+
+def _fits(market: Market, query: SymbolQuery) -> bool:
+    if query.name is not None:
+        return market.answers_to(query.name)
+    return (market.base, market.quote) == (query.base, query.quote)
+
+
+def _one(found: Sequence[_Found], name: str) -> _Found | None:
+    if len(found) > 1:
+        raise BadInputError(f"{name!r} is ambiguous: {', '.join(sorted(map(_spell, found)))}; name one of them")
+    return found[0] if found else None
+
+
+def _spell(found: SymbolRecord | Market) -> str:
+    return str(found.symbol) if isinstance(found, SymbolRecord) else f"{found.native_id} ({found.ccxt_symbol})"
