@@ -1,0 +1,130 @@
+"""The ``candle`` group: which commands there are, and what the process ends with."""
+
+import difflib
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final, NoReturn
+
+import click
+
+from candle_core.cli.errors import PIPE_CLOSED, PipeClosed, report
+
+COMMANDS: Final = {
+    "init": "Write a commented candle.toml.",
+    "plugins": "Show which exchanges, databases and commands are installed.",
+    "markets": "List what an exchange trades.",
+    "collect": "Fetch the candles that are missing and keep them.",
+    "load": "Read candles from the database, as a table or a file.",
+}
+"""Name → help. The command ``name`` is the object of that name in the module ``candle_core.cli.name``."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name, and imports one when it is typed.
+
+    Besides `COMMANDS` these are the entry points of the group ``candle.commands`` of any installed distribution.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names, ours first."""
+        return [*COMMANDS, *_foreign_commands()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command itself; this imports it."""
+        if cmd_name in COMMANDS:
+            command = getattr(import_module(f"candle_core.cli.{cmd_name}"), cmd_name)
+        elif cmd_name in _foreign_commands():
+            command = _load_foreign(cmd_name)
+        else:
+            return None
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, but a misspelled name is met with the nearest one."""
+        names = self.list_commands(ctx)
+        if args[0] not in names and not args[0].startswith("-") and not ctx.resilient_parsing:
+            near = difflib.get_close_matches(args[0], names, n=1)
+            advice = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"
+            ctx.fail(f"no command {args[0]!r}; {advice}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Names and help, importing none of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+        if foreign := _foreign_commands():
+            with formatter.section("Commands of other distributions"):
+                formatter.write_dl([(name, f"(from {distribution})") for name, distribution in foreign.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command. Click would turn a closed pipe into an ordinary failure."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise PipeClosed from error
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="candle-core", prog_name="candle", message="%(prog)s %(version)s")
+def candle() -> None:
+    """Market history that you can trust: every candle an exchange has, and the proof that there are no more.
+
+    \b
+    First steps:
+      candle init                                              write a candle.toml
+      candle markets BINANCE SPOT --quote USDT                 see what is traded
+      candle collect BINANCE SPOT BTC/USDT 1m --count 100000   fetch candles
+      candle load BINANCE SPOT BTC/USDT 1m --count 20          look at them
+
+    Every command takes --config FILE, --json and --verbose. It ends with 0 (done), 1 (partly failed),
+    2 (bad input) or 3 (nothing reachable).
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and end the process.
+
+    Args:
+        arguments: words behind ``candle``; None: those of this process.
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    code = run(words)
+    sys.exit(code)
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command; the exit code. Errors are told on standard error, never by a traceback."""
+    try:
+        code = candle.main(list(words), prog_name="candle", standalone_mode=False)
+        sys.stdout.flush()
+    except (BrokenPipeError, PipeClosed):
+        # Python flushes standard output once more when it ends; let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except Exception as error:  # noqa: BLE001 - the one place where every error becomes a line and an exit code
+        return report(error, as_json="--json" in words)
+    return code if isinstance(code, int) else 0
+
+
+def _foreign_commands() -> dict[str, str]:
+    """Name → distribution and version of the commands that other distributions add."""
+    from candle_core.discovery import PluginKind, installed_plugins
+
+    found = [plugin for plugin in installed_plugins() if plugin.kind is PluginKind.COMMAND]
+    return {plugin.name: f"{plugin.distribution} {plugin.version}" for plugin in found if plugin.name not in COMMANDS}
+
+
+def _load_foreign(name: str) -> object:
+    from candle_core.discovery import PluginKind, find_plugin
+    from candle_hookspecs import BrokenPluginError
+
+    plugin = find_plugin(PluginKind.COMMAND, name)
+    command = plugin.load()
+    if not isinstance(command, click.Command):
+        raise BrokenPluginError(f"{plugin} is not a click command: {command!r}")
+    return command

@@ -1,0 +1,166 @@
+"""``candle collect``: fetch what is missing of several symbols, and say what came of each."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final
+
+import click
+
+from candle_core.cli.common import Session, Target, check_range, command, range_options
+from candle_core.cli.errors import describe, exit_code, one_line
+from candle_core.cli.progress import NewBar, progress_bars
+from candle_core.cli.render import Cell, Column, duration, fields_of, moment, print_table
+from candle_core.cli.running import run_async
+from candle_hookspecs import (
+    BadSpanError,
+    CandleError,
+    Candles,
+    CollectionSummary,
+    ConfigError,
+    PluginError,
+    StorageError,
+)
+
+AT_ONCE: Final = 4
+"""Symbols under way at once. The budget is shared, so more would only make each of them slower."""
+
+_COLUMNS = [
+    Column("symbol", style="bold"),
+    Column("from"),
+    Column("to"),
+    Column("candles", right=True),
+    Column("new", right=True),
+    Column("revised", right=True),
+    Column("requests", right=True),
+    Column("missing", right=True),
+    Column("took", right=True),
+    Column("state"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one symbol: a summary or an error."""
+
+    symbol: str
+    result: CollectionSummary | CandleError
+
+    @property
+    def state(self) -> str:
+        """``complete``, ``incomplete`` or ``failed``."""
+        if isinstance(self.result, CandleError):
+            return "failed"
+        return "complete" if self.result.complete else "incomplete"
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """Why it is not complete."""
+        return (one_line(self.result),) if isinstance(self.result, CandleError) else self.result.problems
+
+
+@command
+@click.argument("words", nargs=-1, required=True, metavar="EXCHANGE [TRADETYPE] SYMBOL... TIMEFRAME")
+@range_options("The newest N candles, or the first N from --start on.")
+@click.option("--refetch", is_flag=True, help="Ask again for what is known already.")
+def collect(
+    session: Session, words: tuple[str, ...], start: str | None, end: str | None, count: int | None, refetch: bool
+) -> int:
+    """Fetch the candles that are missing in a range and keep them, with the proof of what was asked.
+
+    What is stored already is not asked for again, so an interrupted command goes on where it was. One symbol's
+    failure does not stop the others.
+
+    \b
+    Examples:
+      candle collect BINANCE SPOT BTC/USDT 1m --start 2024-01-01 --end 2025-01-01
+      candle collect BINANCE SPOT BTC/USDT ETH/USDT 1h --count 10000
+    """
+    target = Target.of(words)
+    check_range(start, end)
+    if start is None and count is None:
+        raise BadSpanError("which candles? give --start (and perhaps --end), or --count")
+    wanted = {"start": start, "end": end, "count": count, "refetch": refetch}
+    outcomes = run_async(_collect_all(session, target, wanted))
+    return _tell(session, outcomes)
+
+
+async def _collect_all(session: Session, target: Target, wanted: dict[str, Any]) -> list[Outcome]:
+    import candle_core
+
+    with progress_bars() as new_bar:
+        async with candle_core.open(session.config) as candles:
+            turn = asyncio.Semaphore(AT_ONCE)
+
+            async def one(symbol: str) -> Outcome:
+                async with turn:
+                    return await _collect_one(candles, target, symbol, wanted, new_bar)
+
+            try:
+                async with asyncio.TaskGroup() as group:
+                    tasks = [group.create_task(one(symbol)) for symbol in target.symbols]
+            except* CandleError as errors:
+                raise errors.exceptions[0] from None
+            return [task.result() for task in tasks]
+
+
+async def _collect_one(
+    candles: Candles, target: Target, symbol: str, wanted: dict[str, Any], new_bar: NewBar
+) -> Outcome:
+    try:
+        summary = await candles.collect_candles_only(
+            symbol,
+            target.timeframe,
+            exchange=target.exchange,
+            tradetype=target.tradetype,
+            progress_callback=new_bar(symbol),
+            **wanted,
+        )
+    except (ConfigError, PluginError, StorageError):
+        raise  # not this symbol's failure: no other symbol could do better
+    except CandleError as error:
+        return Outcome(symbol, error)
+    return Outcome(symbol, summary)
+
+
+# ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _tell(session: Session, outcomes: list[Outcome]) -> int:
+    errors = [outcome.result for outcome in outcomes if isinstance(outcome.result, CandleError)]
+    all_failed = len(errors) == len(outcomes)
+    worst = max(errors, key=exit_code, default=None)
+    if session.as_json:
+        document: dict[str, Any] = {"symbols": [_document(outcome) for outcome in outcomes]}
+        session.emit(({"error": describe(worst)} if all_failed and worst else {}) | document)
+    elif not all_failed:
+        print_table(_COLUMNS, [_row(outcome) for outcome in outcomes])
+    for outcome in outcomes:
+        for cause in outcome.causes:
+            session.note(f"candle: {outcome.symbol}: {cause}")
+    if all_failed and worst:
+        return exit_code(worst)
+    return 0 if all(outcome.state == "complete" for outcome in outcomes) else 1
+
+
+def _row(outcome: Outcome) -> tuple[Cell, ...]:
+    summary = outcome.result
+    if isinstance(summary, CandleError):
+        return (outcome.symbol, *[None] * (len(_COLUMNS) - 2), outcome.state)
+    return (
+        outcome.symbol,
+        *map(moment, summary.time_range),
+        summary.db_records_count,
+        summary.saved.inserted,
+        summary.saved.revised,
+        summary.api_calls_made,
+        summary.overlap_analysis_results["missing"],
+        duration(summary.duration_seconds),
+        outcome.state,
+    )
+
+
+def _document(outcome: Outcome) -> dict[str, Any]:
+    head = {"name": outcome.symbol, "state": outcome.state}
+    if isinstance(outcome.result, CandleError):
+        return head | {"error": describe(outcome.result)}
+    return head | fields_of(outcome.result) | {"symbol": str(outcome.result.symbol)}

@@ -1,0 +1,227 @@
+"""Candles as text or as a file, written batch by batch so that memory stays flat."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, Any, Final, TypeAlias
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from candle_core.cli.common import Target
+from candle_core.cli.render import Column, print_table
+from candle_hookspecs import COLUMNS, INTEGER_COLUMNS, UNKNOWN_COUNT, BadInputError, CandleBatch
+
+Write: TypeAlias = Callable[[CandleBatch], object]
+
+SUFFIXES: Final = {
+    ".csv": "csv",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".parquet": "parquet",
+    ".feather": "feather",
+    ".arrow": "feather",
+}
+"""What a file's name says of its format."""
+
+WHOLE: Final = 40
+"""A table of up to so many rows is shown whole,"""
+
+ENDS: Final = 10
+"""a longer one by so many rows at either end."""
+
+_COLUMNS = [Column("open_time", style="bold"), *(Column(name, right=True) for name in COLUMNS[1:])]
+
+
+def writer(form: str, out: IO[bytes], target: Target) -> AbstractContextManager[Write]:
+    """What writes batches in a format; its context ends the file.
+
+    Args:
+        form: ``csv``, ``ndjson``, ``parquet``, ``feather``; ``json``, one document that also says whose candles they
+            are; ``table``, which prints to standard output, a long one without its middle.
+        out: where the bytes go, of a table none.
+        target: whose candles they are.
+    """
+    if form == "json":
+        return _json(out, target)
+    return {"csv": _csv, "ndjson": _ndjson, "parquet": _parquet, "feather": _feather, "table": _table}[form](out)
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[IO[bytes]]:
+    """A file that stands under its name only when it is whole; after an error nothing is left behind.
+
+    Raises:
+        BadInputError: it cannot be written there.
+    """
+    if path.is_dir():
+        raise BadInputError(f"{str(path)!r} is a folder; name a file in it")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        file = part.open("xb")
+    except OSError as error:
+        raise BadInputError(f"cannot write {str(path)!r}: {error.strerror}") from None
+    try:
+        with file:
+            yield file
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def need_arrow(form: str) -> None:
+    """Refuse a format whose library is absent.
+
+    Raises:
+        BadInputError: with the line that installs it.
+    """
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        raise BadInputError(f"{form!r} needs pyarrow: `pip install candle-core[arrow]`") from None
+
+
+# ── text ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def _csv(out: IO[bytes]) -> Iterator[Write]:
+    out.write((",".join(COLUMNS) + "\n").encode())
+
+    def write(batch: CandleBatch) -> None:
+        columns = [_texts(batch, name, unknown="") for name in COLUMNS]
+        out.write("".join(",".join(row) + "\n" for row in zip(*columns, strict=True)).encode())
+
+    yield write
+
+
+@contextmanager
+def _ndjson(out: IO[bytes]) -> Iterator[Write]:
+    def write(batch: CandleBatch) -> None:
+        out.write("".join(row + "\n" for row in _objects(batch)).encode())
+
+    yield write
+
+
+@contextmanager
+def _json(out: IO[bytes], target: Target) -> Iterator[Write]:
+    head = {"exchange": target.exchange, "tradetype": target.tradetype, "name": target.symbol}
+    out.write((json.dumps(head | {"timeframe": target.timeframe}, ensure_ascii=False)[:-1] + ', "candles": [').encode())
+    comma = b""
+
+    def write(batch: CandleBatch) -> None:
+        nonlocal comma
+        out.write(comma + b"\n" + ",\n".join(_objects(batch)).encode())
+        comma = b","
+
+    yield write
+    out.write(b"\n]}\n")
+
+
+def _objects(batch: CandleBatch) -> Iterator[str]:
+    """A JSON object for each candle, unknown values null."""
+    form = '{"open_time": "%s", ' + ", ".join(f'"{name}": %s' for name in COLUMNS[1:]) + "}"
+    return (form % row for row in zip(*(_texts(batch, name, unknown="null") for name in COLUMNS), strict=True))
+
+
+def _texts(batch: CandleBatch, name: str, unknown: str) -> list[str]:
+    """A column as text: times in ISO, numbers so that reading them gives the same number again."""
+    column: NDArray[Any] | None = getattr(batch, name)
+    if column is None:
+        return [unknown] * len(batch)
+    if name == "open_time":
+        return _times(column)
+    texts = list(map(repr, column.tolist()))
+    absent = column == UNKNOWN_COUNT if name in INTEGER_COLUMNS else ~np.isfinite(column)
+    for row in np.flatnonzero(absent):
+        texts[row] = unknown
+    return texts
+
+
+def _times(times: NDArray[np.int64]) -> list[str]:
+    """``2024-01-31T12:00:00Z`` for each; milliseconds only where there are any."""
+    texts = np.datetime_as_string(times.view("datetime64[ms]"), unit="ms").tolist()
+    return [f"{text.removesuffix('.000')}Z" for text in texts]
+
+
+# ── table ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def _table(_: IO[bytes]) -> Iterator[Write]:
+    """Keeps the first and the last rows and prints them at the end."""
+    head = tail = CandleBatch.empty()
+    rows = 0
+
+    def write(batch: CandleBatch) -> None:
+        nonlocal head, tail, rows
+        rows += len(batch)
+        head = CandleBatch.concat([head, batch[:WHOLE]])[:WHOLE]
+        tail = CandleBatch.concat([tail, batch[-ENDS:]])[-ENDS:]
+
+    yield write
+    if rows <= WHOLE:
+        print_table(_COLUMNS, _cells(head))
+        return
+    cells = _cells(CandleBatch.concat([head[:ENDS], tail]))
+    print_table(_COLUMNS, [*cells[:ENDS], ["..."] * len(_COLUMNS), *cells[ENDS:]])
+    click.echo(f"{rows:,} candles, {2 * ENDS} of them shown; --format csv gives all", err=True)
+
+
+def _cells(batch: CandleBatch) -> list[list[str]]:
+    """Rows of text; within a column all numbers have the same decimals."""
+    columns = [_texts(batch, name, unknown="-") for name in COLUMNS]
+    for name, texts in zip(COLUMNS, columns, strict=True):
+        if name not in INTEGER_COLUMNS:
+            _align(texts)
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _align(texts: list[str]) -> None:
+    exact = {index: f"{Decimal(text):f}" for index, text in enumerate(texts) if text != "-"}
+    fractions = (text.partition(".")[2].rstrip("0") for text in exact.values())
+    decimals = max(map(len, fractions), default=0)
+    for index, text in exact.items():
+        texts[index] = f"{Decimal(text):.{decimals}f}"
+
+
+# ── files of columns ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    kinds = {name: pa.int64() if name in INTEGER_COLUMNS else pa.float64() for name in COLUMNS}
+    return pa.schema(list((kinds | {"open_time": pa.timestamp("ms", "UTC")}).items()))
+
+
+def _arrow(batch: CandleBatch) -> Any:
+    """The batch with all columns, so that every piece of a file has the same ones."""
+    import pyarrow as pa
+
+    table, schema = batch.to_arrow(), _schema()
+    columns = [
+        table[field.name] if field.name in table.column_names else pa.nulls(len(batch), field.type) for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+@contextmanager
+def _parquet(out: IO[bytes]) -> Iterator[Write]:
+    from pyarrow import parquet
+
+    with parquet.ParquetWriter(out, _schema(), compression="zstd") as file:
+        yield lambda batch: file.write_table(_arrow(batch))
+
+
+@contextmanager
+def _feather(out: IO[bytes]) -> Iterator[Write]:
+    from pyarrow import ipc
+
+    with ipc.new_file(out, _schema(), options=ipc.IpcWriteOptions(compression="lz4")) as file:
+        yield lambda batch: file.write_table(_arrow(batch))

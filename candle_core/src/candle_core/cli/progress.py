@@ -1,0 +1,54 @@
+"""Progress bars on a terminal; nothing elsewhere."""
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeAlias
+
+from candle_core.cli.render import duration
+from candle_hookspecs import CollectionProgress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+Callback: TypeAlias = Callable[[CollectionProgress], object]
+NewBar: TypeAlias = Callable[[str], Callback | None]
+"""Begin a bar for a symbol; what moves it, or None where no bars are drawn."""
+
+
+@contextmanager
+def progress_bars() -> Iterator[NewBar]:
+    """Draw on standard error while the context is open, one bar for each symbol under way."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=32),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[candles]:>11,} candles"),
+        TextColumn("{task.fields[left]}", style="dim"),
+    )
+    # Standard output is left alone, so that a result can go to a file while the bar is drawn.
+    with Progress(*columns, console=Console(stderr=True), redirect_stdout=False) as progress:
+        yield lambda name: _bar(progress, name)
+
+
+def _bar(progress: "Progress", name: str) -> Callback:
+    task = progress.add_task(name, total=None, candles=0, left="")
+
+    def move(now: CollectionProgress) -> None:
+        left = now.estimated_remaining_seconds
+        progress.update(
+            task,
+            total=now.total_slots,
+            completed=now.covered_slots,
+            candles=now.collected_count,
+            left=f"{duration(left)} left" if math.isfinite(left) and left > 0 else "",
+        )
+
+    return move
