@@ -89,5 +89,15 @@ class Client:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             # The kernel decides how many requests are under way; a second bound here would only hide it.
-            self._session = aiohttp.ClientSession(timeout=self._timeout, connector=aiohttp.TCPConnector(limit=0))
+            self._session = aiohttp.ClientSession(
+                timeout=self._timeout, connector=aiohttp.TCPConnector(limit=0), middlewares=(_once,)
+            )
         return self._session
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a GET a second time, unasked and uncounted, when a kept connection breaks."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise TransientError(f"{request.url.with_query(None)}: {str(error) or type(error).__name__}") from error

@@ -96,8 +96,8 @@ def parse_all(body: bytes, exchange: str) -> list[Market]:
     """
     import ccxt
 
-    # With Decimal for its numbers the ticks stay exact. The options are what its own listing would fetch elsewhere first.
-    options = {"crossMarginPairsData": [], "isolatedMarginPairsData": []}
+    # With Decimal for its numbers the ticks stay exact. The options are what its own listing fetches first.
+    options: dict[str, list[str]] = {"crossMarginPairsData": [], "isolatedMarginPairsData": []}
     reader = ccxt.binance({"number": Decimal, "options": options})
     return [_from_ccxt(reader.parse_market(raw), exchange) for raw in _complete(listing(body))]
 

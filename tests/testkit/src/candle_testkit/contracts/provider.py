@@ -1,0 +1,352 @@
+"""What every provider of candles must do, checked against a sandbox exchange that knows the truth.
+
+    from candle_testkit.contracts.provider import ProviderContract
+
+    class TestExample(ProviderContract):
+        name = "example"
+
+        def build(self, url, context):
+            return ExampleProvider(ExampleProvider.Settings(rest_url=url), context)
+
+The sandbox speaks Binance spot's wire; a provider of another exchange overrides `open_sandbox` with an exchange of its
+own that has the same `url`, `clock`, `faults` and `ledger`.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import pluggy
+import pytest
+
+from candle_hookspecs import (
+    COLUMNS,
+    CONTRACT_VERSION,
+    PROJECT,
+    Anchor,
+    BadRequestError,
+    CandleSpecs,
+    FetchRequest,
+    Kind,
+    MalformedAnswerError,
+    Market,
+    MarketGoneError,
+    MarketQuery,
+    MarketStatus,
+    Page,
+    PluginContext,
+    ProviderError,
+    RateLimitedError,
+    Settings,
+    Span,
+    TransientError,
+    WarmupScope,
+)
+from candle_testkit.context import OpenGate, make_context
+from candle_testkit.contracts.stage import DAY, HOLE, LATEST_LAG, MARKETS, MINUTE, NOW, UNITS, Stage
+from candle_testkit.sandbox import Sandbox, SandboxConfig
+
+FAULTS: Final = [
+    # what the exchange does, the error it must become, an error that it must not become
+    pytest.param("status", {"status": 500}, TransientError, MalformedAnswerError, id="500"),
+    pytest.param("html", {"status": 503}, TransientError, MalformedAnswerError, id="503-html"),
+    pytest.param("html", {"status": 403}, ProviderError, (TransientError, RateLimitedError), id="403-html"),
+    pytest.param("html", {"status": 200}, MalformedAnswerError, (), id="200-html"),
+    pytest.param("reset", {}, TransientError, MalformedAnswerError, id="reset"),
+    pytest.param("truncated", {}, TransientError, (), id="truncated"),
+    pytest.param("wrong_shape", {"shape": "object"}, MalformedAnswerError, (), id="object"),
+    pytest.param("wrong_shape", {"shape": "short_row"}, MalformedAnswerError, (), id="short-row"),
+    pytest.param("wrong_shape", {"shape": "null_price"}, MalformedAnswerError, (), id="null-price"),
+    pytest.param("nan", {}, MalformedAnswerError, (), id="nan"),
+    pytest.param("reordered", {}, MalformedAnswerError, (), id="reordered"),
+    pytest.param("other_range", {}, MalformedAnswerError, (), id="other-range"),
+]
+anchors = pytest.mark.parametrize("anchor", list(Anchor), ids=str)
+
+
+class ProviderContract:
+    """The checks. Subclass it under a name that pytest collects, and say how to `build` the provider.
+
+    Attributes:
+        name: what the provider stands under in the TOML.
+        columns: the candle columns that the exchange gives.
+        meter: the provider's name for the limit that the sandbox counts.
+    """
+
+    name: ClassVar[str]
+    columns: ClassVar[tuple[str, ...]] = COLUMNS
+    meter: ClassVar[str] = "weight"
+
+    def build(self, url: str, context: PluginContext) -> Any:
+        """The provider, asking the exchange at `url`."""
+        raise NotImplementedError
+
+    @staticmethod
+    def open_sandbox() -> Sandbox:
+        """The exchange, with `MARKETS` and a clock that stands still at `NOW`."""
+        return Sandbox(SandboxConfig(markets=MARKETS, clock=NOW, speed=0))
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def sandbox(cls) -> Iterator[Sandbox]:
+        """One exchange for all checks."""
+        with cls.open_sandbox() as sandbox:
+            yield sandbox
+
+    @pytest.fixture
+    def stage(self, sandbox: Sandbox, tmp_path: Path) -> Iterator[Stage]:
+        """A provider of its own for each check, before an exchange that has forgotten the last."""
+        sandbox.faults.clear()
+        sandbox.forgive()
+        sandbox.ledger.clear()
+        gate = OpenGate()
+        provider = self.build(sandbox.url, make_context(tmp_path, self.name, budget=gate))
+        stage = Stage(provider, sandbox, gate, self.columns, self.meter)
+        yield stage
+        stage.close()
+
+    # ── what it says of itself ──────────────────────────────────────────────────────────────────────────────────────
+
+    def test_capabilities_are_sane(self, stage: Stage) -> None:
+        """What it says it can do fits together: every cost names a declared limit, every grid a timeframe."""
+        able = stage.provider.capabilities
+        assert able.contract == CONTRACT_VERSION
+        assert Kind.CANDLES in able.kinds
+        assert able.tradetypes
+        assert all(name == name.upper() for name in (*able.tradetypes, able.archetype))
+        assert able.timeframes
+        assert len(set(able.timeframes)) == len(able.timeframes)
+        assert able.anchors
+        assert min(able.page_limit, able.concurrency) >= 1
+        assert min(able.settle, able.doubt) >= 0
+        amounts = {limit.name: limit.amount for limit in able.limits}
+        assert all(limit.amount > 0 and limit.period > 0 for limit in able.limits)
+        for kind, costs in able.costs.items():
+            for name, cost in costs.items():
+                assert 0 < cost <= amounts.get(name, 0), f"{kind} costs {cost} of {name!r}; the limits are {amounts}"
+        assert set(able.grid) <= set(able.timeframes)
+
+    def test_hooks_are_known(self, stage: Stage) -> None:
+        """Every hook it marks is one of the contract's, and its settings are a model that refuses unknown keys."""
+        manager = pluggy.PluginManager(PROJECT)
+        manager.add_hookspecs(CandleSpecs)
+        manager.register(stage.provider)
+        manager.check_pending()
+        assert issubclass(type(stage.provider).Settings, Settings)
+
+    # ── markets ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def test_listing_has_every_market_once_and_exactly(self, stage: Stage) -> None:
+        """The listing has every market once, with exact steps and the right status."""
+        markets = stage.call("candle_markets", MarketQuery())
+        listed = {config.symbol: config for config in MARKETS}
+        assert sorted(market.native_id for market in markets) == sorted(listed)
+        for market in markets:
+            config = listed[market.native_id]
+            assert (market.base, market.quote) == (config.base, config.quote)
+            assert market.ccxt_symbol == f"{config.base}/{config.quote}"
+            assert market.exchange == self.name.upper()
+            assert (market.price_tick, market.amount_step) == (Decimal(config.tick), Decimal(config.step))
+            assert (market.status is MarketStatus.TRADING) == (config.delisted is None)
+            bounds = [getattr(market, one.name) for one in fields(Market) if one.name.startswith(("min_", "max_"))]
+            assert all(bound is None or isinstance(bound, Decimal) for bound in bounds)
+
+    def test_listing_is_filtered(self, stage: Stage) -> None:
+        """A listing by status or trade type leaves the others out."""
+        closed = stage.call("candle_markets", MarketQuery(status=MarketStatus.TRADING))
+        assert {market.native_id for market in closed} == {"BTCUSDT", "ETHBTC"}
+        assert not stage.call("candle_markets", MarketQuery(tradetype="NO-SUCH-TYPE"))
+
+    @pytest.mark.parametrize("name", ["ETH/BTC", "eth/btc", "ETHBTC", "ethbtc"])
+    def test_one_market_by_any_of_its_names(self, stage: Stage, name: str) -> None:
+        """By ccxt's symbol or native id, in any case, comes the market that the listing has."""
+        listing = stage.call("candle_markets", MarketQuery())
+        assert [stage.market(name)] == [market for market in listing if market.native_id == "ETHBTC"]
+
+    @pytest.mark.parametrize("name", ["NOPE/USDT", "NOPE", "ET/HBTC", "ETH/BTC:BTC", "ETH BTC", "/", "x" * 40])
+    def test_unknown_market_is_an_empty_list(self, stage: Stage, name: str) -> None:
+        """A name that no market has is answered by an empty list, not by an error or another market."""
+        assert list(stage.call("candle_markets", MarketQuery(name=name))) == []
+
+    def test_own_requests_pass_the_gate(self, stage: Stage) -> None:
+        """What it sends on its own account is spent before and observed after, to the last unit."""
+        for query in (MarketQuery(), MarketQuery(name="ETH/BTC")):
+            stage.call("candle_markets", query)
+        stage.call("candle_warmup", WarmupScope())
+        spent = sum(costs.get(stage.meter, 0) for costs in stage.gate.spent)
+        assert spent == sum(request.weight for request in stage.sandbox.ledger.requests())
+        assert [feedback.used[stage.meter] for feedback in stage.gate.observed][-1:] == [spent]
+
+    # ── a page ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @anchors
+    @pytest.mark.parametrize("limit", [1, 7, 0])
+    def test_page_holds_the_rows_nearest_to_its_anchor(self, stage: Stage, anchor: Anchor, limit: int) -> None:
+        """In the middle of history a page is the true rows nearest to the anchor, as many as the limit allows."""
+        page = stage.fetch(self._request(stage, DAY, anchor, limit))
+        assert len(page.batch) == min(limit or stage.provider.capabilities.page_limit, 1440)
+        stage.check_rows(page)
+
+    @anchors
+    def test_every_timeframe(self, stage: Stage, anchor: Anchor) -> None:
+        """Every timeframe it declares is the exchange's own."""
+        for timeframe in stage.provider.capabilities.timeframes:
+            span = Span(NOW - 8 * int(timeframe[:-1]) * UNITS[timeframe[-1]], NOW)
+            stage.check_rows(stage.fetch(self._request(stage, span, anchor, 5, timeframe=timeframe)))
+
+    @anchors
+    def test_open_candle_is_there(self, stage: Stage, anchor: Anchor) -> None:
+        """The candle still open comes too; the kernel decides what is final."""
+        page = stage.fetch(self._request(stage, Span(NOW - 10 * MINUTE, NOW + 10 * MINUTE), anchor, 100))
+        stage.check_rows(page)
+        assert page.batch.last == NOW - NOW % MINUTE
+
+    @anchors
+    @pytest.mark.parametrize(
+        ("name", "span"),
+        [
+            ("BTCUSDT", Span(HOLE.start - 5 * MINUTE, HOLE.end + 5 * MINUTE)),
+            ("BTCUSDT", HOLE),
+            ("BTCUSDT", Span(HOLE.start + MINUTE, HOLE.start + 9 * MINUTE)),
+            ("BTCUSDT", Span.of("2022-12-14", "2022-12-14T12:00")),
+            ("BTCUSDT", Span.of("2022-12-15T09:00", "2022-12-15T10:30")),
+            ("LUNAUSDT", Span.of("2024-02-20T00:30", "2024-02-20T02:00")),
+            ("LUNAUSDT", Span.of("2024-02-21", "2024-02-22")),
+            ("BTCUSDT", Span(NOW + 60 * MINUTE, NOW + 90 * MINUTE)),
+        ],
+        ids=["hole", "in-hole", "deep-in-hole", "unlisted", "listing", "delisting", "delisted", "future"],
+    )
+    def test_where_candles_are_absent(self, stage: Stage, anchor: Anchor, name: str, span: Span) -> None:
+        """A hole longer than a page, before listing, after delisting, the future: true rows, no false claim."""
+        stage.check_rows(stage.fetch(self._request(stage, span, anchor, name=name)))
+
+    @anchors
+    def test_walk_loses_and_repeats_nothing(self, stage: Stage, anchor: Anchor) -> None:
+        """Page after page across a hole, a quiet stretch and rows off the grid, every candle comes once."""
+        whole = Span(HOLE.start - 1_000 * MINUTE, HOLE.end + 500 * MINUTE)
+        request = self._request(stage, whole, anchor, min(300, stage.provider.capabilities.page_limit))
+        truth = stage.truth(request, whole)["open_time"]
+        assert len(truth) == 1_501, "a minute twice, none in the hole"
+        left, found = whole, np.empty(0, np.int64)
+        for _ in range(len(truth) // request.limit + 2):
+            page = stage.fetch(self._request(stage, left, anchor, request.limit))
+            stage.check_rows(page)
+            found = np.append(found, page.batch.between(whole).open_time)
+            done = page.proofs[0].span if page.proofs else left
+            if done.start <= left.start and done.end >= left.end:
+                break
+            left = Span(done.end, left.end) if anchor is Anchor.START else Span(left.start, done.start)
+        np.testing.assert_array_equal(np.sort(found), truth)
+
+    @anchors
+    @pytest.mark.parametrize(
+        ("kind", "options"),
+        [("lying_empty", {}), ("one_row", {"keep": "first"}), ("one_row", {"keep": "last"}), ("duplicates", {}),
+         ("short", {"rows": 100, "side": "last"}), ("short", {"rows": 100, "side": "first"})],
+    )  # fmt: skip
+    def test_lies_are_asserted_at_most(self, stage: Stage, anchor: Anchor, kind: str, options: dict[str, Any]) -> None:
+        """An answer that leaves rows out is not believed where a second look can tell."""
+        request = self._request(stage, Span(DAY.start, DAY.start + 500 * MINUTE), anchor)
+        stage.sandbox.faults.script(kind, **options)
+        page = stage.call("candle_fetch", request)
+        # Rows left out next to the anchor cannot be noticed in one answer; between anchor and far end they can.
+        near = (kind, options.get("keep", options.get("side")))
+        unseen = {
+            Anchor.START: {("one_row", "last"), ("short", "first")},
+            Anchor.END: {("one_row", "first"), ("short", "last")},
+        }
+        if near not in unseen[anchor]:
+            stage.check_claims(page)
+        if kind == "lying_empty":
+            assert (page.proofs, page.asserted) == ((), request.span)
+
+    def test_feedback_is_what_the_exchange_counted(self, stage: Stage) -> None:
+        """`Page.feedback` says what the exchange says was spent."""
+        request = self._request(stage, DAY, Anchor.START)
+        for _ in range(3):
+            page = stage.fetch(request)
+            assert page.feedback.used[stage.meter] == sum(one.weight for one in stage.sandbox.ledger.requests())
+
+    def test_decode_reads_the_wire(self, stage: Stage) -> None:
+        """`candle_decode` makes of the wire's own body, or of its parsed rows, what `candle_fetch` returned."""
+        page = stage.fetch(self._request(stage, DAY, stage.provider.capabilities.anchors[0]))
+        body = stage.body()
+        assert stage.call("candle_decode", body) == page.batch
+        assert stage.call("candle_decode", json.loads(body)) == page.batch
+
+    @pytest.mark.parametrize("raw", [b"", b"<html>", b"{}", b"[1]", b"[[1]]", [["x"] * 12], [[1, "2"]], None], ids=repr)
+    def test_decode_refuses_what_are_no_candles(self, stage: Stage, raw: Any) -> None:
+        """What are no candles is refused, never guessed at."""
+        with pytest.raises(MalformedAnswerError):
+            stage.call("candle_decode", raw)
+
+    # ── errors ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @pytest.mark.parametrize(("kind", "options", "error", "unlike"), FAULTS)
+    def test_fault_becomes_its_error(
+        self, stage: Stage, kind: str, options: dict[str, Any], error: type[ProviderError], unlike: Any
+    ) -> None:
+        """Every way in which an exchange fails becomes its error of the tree, after one request."""
+        caught = self._caught(stage, error, kind, **options)
+        assert not isinstance(caught, unlike)
+
+    @pytest.mark.parametrize(("kind", "wait"), [("rate_limited", 7), ("banned", 120)])
+    def test_limit_is_told_with_its_wait(self, stage: Stage, kind: str, wait: int) -> None:
+        """429 and 418 come with the exchange's own wait; a ban is told from a slowdown."""
+        caught = self._caught(stage, RateLimitedError, kind, retry_after=wait)
+        assert isinstance(caught, RateLimitedError)
+        assert (caught.retry_after, caught.banned) == (wait, kind == "banned")
+
+    def test_unknown_names_are_told(self, stage: Stage) -> None:
+        """A timeframe that the exchange does not have is a bad request, a market that it does not have is gone."""
+        request = self._request(stage, DAY, stage.provider.capabilities.anchors[0])
+        with pytest.raises(BadRequestError):
+            stage.call("candle_fetch", replace(request, timeframe="7m"))
+        gone = replace(request.market, native_id="GONEUSDT", ccxt_symbol="GONE/USDT", base="GONE")
+        with pytest.raises(MarketGoneError):
+            stage.call("candle_fetch", replace(request, markets=(gone,)))
+
+    # ── a session ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def test_warmup_reads_the_exchange_clock(self, stage: Stage) -> None:
+        """The warm-up reads the exchange's clock by one request, and lists markets only if asked."""
+        clock = stage.provider.context.clock
+        before = clock.now()
+        info = stage.call("candle_warmup", WarmupScope())
+        assert before <= info.local_time <= clock.now()
+        assert NOW - LATEST_LAG < info.server_time <= NOW
+        assert not info.markets
+        assert stage.sandbox.ledger.count() <= 1
+        listing = stage.call("candle_markets", MarketQuery())
+        assert list(stage.call("candle_warmup", WarmupScope(markets=True)).markets) == list(listing)
+
+    def test_close_may_come_twice(self, stage: Stage) -> None:
+        """Closing twice is harmless."""
+        stage.fetch(self._request(stage, DAY, stage.provider.capabilities.anchors[0], 1))
+        stage.call("candle_close")
+        stage.call("candle_close")
+
+    # ── how ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @staticmethod
+    def _request(
+        stage: Stage, span: Span, anchor: Anchor, limit: int = 0, *, name: str = "BTCUSDT", timeframe: str = "1m"
+    ) -> FetchRequest:
+        if anchor not in stage.provider.capabilities.anchors:
+            pytest.skip(f"it does not count from the {anchor}")
+        return stage.request(name, timeframe, span, anchor, limit)
+
+    def _caught(self, stage: Stage, error: type[ProviderError], kind: str, **options: Any) -> ProviderError:
+        """The error that a fault became; it must have cost one request, and the next one must be answered."""
+        request = self._request(stage, DAY, stage.provider.capabilities.anchors[0], 50)
+        stage.sandbox.faults.script(kind, **options)
+        stage.sandbox.ledger.clear()
+        with pytest.raises(error) as caught:
+            stage.call("candle_fetch", request)
+        assert stage.sandbox.ledger.count() == 1, "a provider tries once; retries belong to the kernel"
+        assert isinstance(stage.fetch(request), Page)
+        return caught.value

@@ -1,0 +1,171 @@
+"""What a provider's checks stand on: the plugin, the sandbox that it asks, and the truth to compare with."""
+
+import asyncio
+import inspect
+from collections.abc import Iterable
+from typing import Any, Final
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import numpy as np
+
+from candle_hookspecs import Anchor, CoverageState, FetchRequest, Market, MarketQuery, Page, Span, to_ms
+from candle_testkit.context import OpenGate
+from candle_testkit.sandbox import MarketConfig, OffGrid, Request, Sandbox
+
+MINUTE: Final = 60_000
+UNITS: Final = {
+    "s": 1_000, "m": MINUTE, "h": 60 * MINUTE, "d": 1_440 * MINUTE, "w": 10_080 * MINUTE, "M": 44_640 * MINUTE,
+    "y": 525_600 * MINUTE,
+}  # fmt: skip
+"""Milliseconds, a long month and a common year."""
+NOW: Final = to_ms("2024-03-10T12:34:30.500")
+HOLE: Final = Span.of("2024-02-01T12:00", "2024-02-02T13:00")
+"""1,500 minutes without a row: longer than a page."""
+
+MARKETS: Final = (
+    MarketConfig(
+        "BTCUSDT", "BTC", "USDT", price="42000", turnover="300000000", listed="2022-12-15T10:00",
+        holes=[("2024-02-01T12:00", "2024-02-02T13:00")], quiet=[("2024-02-01T10:00", "2024-02-01T10:45")],
+        off_grid=[
+            OffGrid("1m", "2024-02-01T11:59", 4_789), OffGrid("1m", "2024-02-01T09:00", 30_000, extra=True),
+            OffGrid("1m", "2024-02-02T13:00", 17_001),
+        ],
+    ),
+    MarketConfig(
+        "LUNAUSDT", "LUNA", "USDT", tick="0.0001", step="0.01", price="40", listed="2022-12-15T10:00",
+        delisted="2024-02-20T01:00",
+    ),
+    MarketConfig("ETHBTC", "ETH", "BTC", tick="0.00001", step="0.001", price="0.06", turnover="500", trades=5_000),
+)  # fmt: skip
+DAY: Final = Span.of("2024-01-20", "2024-01-21")
+
+LATEST_LAG: Final = 2_000
+"""Milliseconds by which a moment told in whole seconds may lie behind the clock, with one to spare."""
+
+
+class Stage:
+    """A provider before its sandbox, and what may be asked of both.
+
+    Attributes:
+        provider: the plugin under test. sandbox: its exchange, with the clock stopped.
+        gate: remembers what the provider spent on its own account.
+        columns: the names that its candles must have.
+        meter: the limit that the sandbox counts, by the provider's name for it.
+    """
+
+    def __init__(self, provider: Any, sandbox: Sandbox, gate: OpenGate, columns: Iterable[str], meter: str) -> None:
+        self.provider, self.sandbox, self.gate = provider, sandbox, gate
+        self.columns, self.meter = tuple(columns), meter
+        self._runner = asyncio.Runner()
+
+    # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def call(self, hook: str, *arguments: Any) -> Any:
+        """What the hook returns, awaited if it must be."""
+        answer = getattr(self.provider, hook)(*arguments)
+        return self._runner.run(_awaited(answer)) if inspect.isawaitable(answer) else answer
+
+    def market(self, name: str) -> Market:
+        """The one market of that name."""
+        (market,) = self.call("candle_markets", MarketQuery(name=name))
+        assert isinstance(market, Market)
+        return market
+
+    def request(self, name: str, timeframe: str, span: Span, anchor: Anchor, limit: int = 0) -> FetchRequest:
+        """A request as the kernel would make it."""
+        return FetchRequest(
+            markets=(self.market(name),), timeframe=timeframe, span=span, anchor=anchor,
+            limit=limit or self.provider.capabilities.page_limit,
+        )  # fmt: skip
+
+    def fetch(self, request: FetchRequest) -> Page:
+        """One page; it must have cost one request over the wire, and it must claim nothing that is not so."""
+        before = self.sandbox.ledger.count()
+        page = self.call("candle_fetch", request)
+        sent = self.sandbox.ledger.count() - before
+        assert sent == 1, f"candle_fetch sent {sent} requests; it sends exactly one"
+        assert isinstance(page, Page), f"candle_fetch returned {page!r}, not a Page"
+        self.check_claims(page)
+        return page
+
+    def sent(self) -> Request:
+        """The last request that the sandbox saw."""
+        return self.sandbox.ledger.requests()[-1]
+
+    def body(self) -> bytes:
+        """The body that answers the last request, fetched once more by other means."""
+        one = self.sent()
+        with urlopen(f"{self.sandbox.url}{one.path}?{urlencode(one.params)}") as answer:  # noqa: S310 (loopback)
+            body: bytes = answer.read()
+        return body
+
+    def close(self) -> None:
+        """Close the provider and the event loop."""
+        self.call("candle_close")
+        self._runner.run(asyncio.sleep(0.01))
+        self._runner.close()
+
+    # ── judging ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def truth(self, request: FetchRequest, span: Span) -> dict[str, Any]:
+        """The sandbox's own candles, the open one included."""
+        return self.sandbox.ledger.candles(
+            request.market.native_id, request.timeframe or "", span.start, span.end, include_open=True
+        )
+
+    def check_rows(self, page: Page) -> None:
+        """The page holds the true rows nearest to the anchor: all of them, in order, value by value."""
+        request, batch = page.request, page.batch
+        span, count = request.span, len(batch)
+        assert span is not None
+        assert count <= request.limit, f"{count} rows came for a limit of {request.limit}"
+        if request.anchor is Anchor.START:
+            reach = Span(span.start, max(span.end, batch.last + 1) if count else span.end)
+            nearest = slice(0, count)
+        else:
+            reach = Span(min(span.start, batch.first) if count else span.start, span.end)
+            nearest = slice(-count, None)
+        truth = self.truth(request, reach)
+        wanted = min(request.limit, int(np.count_nonzero(_inside(truth["open_time"], span))))
+        assert count >= wanted, f"{count} rows came where {wanted} exist within the limit: {request!s}"
+        if not count:
+            return
+        columns = batch.columns()
+        for name in self.columns:
+            assert name in columns, f"the column {name!r} is missing"
+            np.testing.assert_array_equal(columns[name], truth[name][nearest], f"column {name!r} of {request!s}")
+
+    def check_claims(self, page: Page) -> None:
+        """No proof covers a candle that exists and that the page lacks; what a short page does not say is asserted."""
+        request, span, now = page.request, page.request.span, self.sandbox.clock.now()
+        assert span is not None
+        for proof in page.proofs:
+            there = self.truth(request, proof.span)["open_time"]
+            lacking = there if proof.state is not CoverageState.ANSWERED else np.setdiff1d(there, page.batch.open_time)
+            assert not len(lacking), f"{proof} covers {len(lacking)} candles that the page lacks, from {lacking[0]} on"
+        said = [proof.span for proof in page.proofs] + ([page.asserted] if page.asserted else [])
+        if len(page.batch) + page.batch.repeated < request.limit:
+            assert _cover(span, said), f"a short page must prove or assert all of {span}; it speaks of {said}"
+        if page.asserted:
+            assert span.intersect(page.asserted) == page.asserted, f"{page.asserted} was not asked for"
+        assert page.answered_at <= now, f"answered_at {page.answered_at} is later than the exchange's clock, {now}"
+        assert page.answered_at > now - LATEST_LAG, f"answered_at {page.answered_at} is older than the answer, {now}"
+        assert page.size > 0, "the size of the body is unknown"
+
+
+async def _awaited(answer: Any) -> Any:
+    return await answer
+
+
+def _inside(times: Any, span: Span) -> Any:
+    return (times >= span.start) & (times < span.end)
+
+
+def _cover(span: Span, parts: Iterable[Span]) -> bool:
+    reached = span.start
+    for part in sorted(parts):
+        if part.start > reached:
+            return False
+        reached = max(reached, part.end)
+    return reached >= span.end
