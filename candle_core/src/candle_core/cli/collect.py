@@ -7,14 +7,15 @@ from typing import Any, Final
 import click
 
 from candle_core.cli.common import Session, Target, check_range, command, range_options
-from candle_core.cli.errors import describe, exit_code, one_line
-from candle_core.cli.progress import NewBar, progress_bars
+from candle_core.cli.errors import Interrupted, describe, exit_code, one_line
+from candle_core.cli.progress import progress_bars
 from candle_core.cli.render import Cell, Column, duration, fields_of, moment, print_table
 from candle_core.cli.running import run_async
 from candle_hookspecs import (
     BadSpanError,
     CandleError,
     Candles,
+    CollectionProgress,
     CollectionSummary,
     ConfigError,
     PluginError,
@@ -26,8 +27,6 @@ AT_ONCE: Final = 4
 
 _COLUMNS = [
     Column("symbol", style="bold"),
-    Column("from"),
-    Column("to"),
     Column("candles", right=True),
     Column("new", right=True),
     Column("revised", right=True),
@@ -80,11 +79,18 @@ def collect(
     if start is None and count is None:
         raise BadSpanError("which candles? give --start (and perhaps --end), or --count")
     wanted = {"start": start, "end": end, "count": count, "refetch": refetch}
-    outcomes = run_async(_collect_all(session, target, wanted))
-    return _tell(session, outcomes)
+    committed: dict[str, int] = {}
+    try:
+        outcomes = run_async(_collect_all(session, target, wanted, committed))
+    except Interrupted as stop:
+        stay = f"{sum(committed.values()):,} candles were committed and stay"
+        raise Interrupted(stop.number, f"interrupted; {stay}, and the same command goes on from there") from None
+    return _tell(session, target, outcomes)
 
 
-async def _collect_all(session: Session, target: Target, wanted: dict[str, Any]) -> list[Outcome]:
+async def _collect_all(
+    session: Session, target: Target, wanted: dict[str, Any], committed: dict[str, int]
+) -> list[Outcome]:
     import candle_core
 
     with progress_bars() as new_bar:
@@ -93,7 +99,14 @@ async def _collect_all(session: Session, target: Target, wanted: dict[str, Any])
 
             async def one(symbol: str) -> Outcome:
                 async with turn:
-                    return await _collect_one(candles, target, symbol, wanted, new_bar)
+                    with new_bar(symbol) as move:
+
+                        def watch(now: CollectionProgress) -> None:
+                            committed[symbol] = now.collected_count
+                            if move is not None:
+                                move(now)
+
+                        return await _collect_one(candles, target, symbol, wanted | {"progress_callback": watch})
 
             try:
                 async with asyncio.TaskGroup() as group:
@@ -103,16 +116,13 @@ async def _collect_all(session: Session, target: Target, wanted: dict[str, Any])
             return [task.result() for task in tasks]
 
 
-async def _collect_one(
-    candles: Candles, target: Target, symbol: str, wanted: dict[str, Any], new_bar: NewBar
-) -> Outcome:
+async def _collect_one(candles: Candles, target: Target, symbol: str, wanted: dict[str, Any]) -> Outcome:
     try:
         summary = await candles.collect_candles_only(
             symbol,
             target.timeframe,
             exchange=target.exchange,
             tradetype=target.tradetype,
-            progress_callback=new_bar(symbol),
             **wanted,
         )
     except (ConfigError, PluginError, StorageError):
@@ -125,7 +135,7 @@ async def _collect_one(
 # ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _tell(session: Session, outcomes: list[Outcome]) -> int:
+def _tell(session: Session, target: Target, outcomes: list[Outcome]) -> int:
     errors = [outcome.result for outcome in outcomes if isinstance(outcome.result, CandleError)]
     all_failed = len(errors) == len(outcomes)
     worst = max(errors, key=exit_code, default=None)
@@ -133,6 +143,7 @@ def _tell(session: Session, outcomes: list[Outcome]) -> int:
         document: dict[str, Any] = {"symbols": [_document(outcome) for outcome in outcomes]}
         session.emit(({"error": describe(worst)} if all_failed and worst else {}) | document)
     elif not all_failed:
+        click.echo(_caption(target, outcomes))
         print_table(_COLUMNS, [_row(outcome) for outcome in outcomes])
     for outcome in outcomes:
         for cause in outcome.causes:
@@ -142,13 +153,19 @@ def _tell(session: Session, outcomes: list[Outcome]) -> int:
     return 0 if all(outcome.state == "complete" for outcome in outcomes) else 1
 
 
+def _caption(target: Target, outcomes: list[Outcome]) -> str:
+    ranges = [outcome.result.time_range for outcome in outcomes if not isinstance(outcome.result, CandleError)]
+    first, last = min(start for start, _ in ranges), max(end for _, end in ranges)
+    where = " ".join(filter(None, (target.exchange, target.tradetype, target.timeframe)))
+    return f"{where}, {moment(first)} to {moment(last)}"
+
+
 def _row(outcome: Outcome) -> tuple[Cell, ...]:
     summary = outcome.result
     if isinstance(summary, CandleError):
         return (outcome.symbol, *[None] * (len(_COLUMNS) - 2), outcome.state)
     return (
         outcome.symbol,
-        *map(moment, summary.time_range),
         summary.db_records_count,
         summary.saved.inserted,
         summary.saved.revised,

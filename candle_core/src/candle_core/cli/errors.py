@@ -21,6 +21,7 @@ class Interrupted(Exception):
 
     def __init__(self, number: int, message: str = "") -> None:
         super().__init__(message or "interrupted; what was committed stays, and the same command goes on from there")
+        self.number = number
         self.exit_code = 128 + number
 
 

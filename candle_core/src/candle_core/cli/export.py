@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from candle_core.cli.common import Target
 from candle_core.cli.render import Column, print_table
-from candle_hookspecs import COLUMNS, INTEGER_COLUMNS, UNKNOWN_COUNT, BadInputError, CandleBatch
+from candle_hookspecs import COLUMNS, INTEGER_COLUMNS, OPTIONAL_COLUMNS, UNKNOWN_COUNT, BadInputError, CandleBatch
 
 Write: TypeAlias = Callable[[CandleBatch], object]
 
@@ -34,7 +34,10 @@ WHOLE: Final = 40
 ENDS: Final = 10
 """a longer one by so many rows at either end."""
 
-_COLUMNS = [Column("open_time", style="bold"), *(Column(name, right=True) for name in COLUMNS[1:])]
+_COLUMNS = [
+    Column("open_time", style="bold"),
+    *(Column(name, right=True, spare=name in OPTIONAL_COLUMNS) for name in COLUMNS[1:]),
+]
 
 
 def writer(form: str, out: IO[bytes], target: Target) -> AbstractContextManager[Write]:

@@ -14,12 +14,12 @@ _STATUSES = [status.value for status in MarketStatus]
 _COLUMNS = [
     Column("symbol", style="bold"),
     Column("id"),
-    Column("trade type"),
+    Column("trade type", spare=True),
     Column("status"),
     Column("price tick", right=True),
     Column("amount step", right=True),
-    Column("min notional", right=True),
-    Column("listed"),
+    Column("min notional", right=True, spare=True),
+    Column("listed", spare=True),
 ]
 
 

@@ -1,9 +1,15 @@
 """``candle plugins``: what is installed, and whether it works."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from candle_core.cli.common import Session, command
 from candle_core.cli.render import Column, jsonable, print_table
+from candle_core.cli.running import run_async
+
+if TYPE_CHECKING:
+    from candle_core.kernel import PluginState
 
 
 @command
@@ -31,10 +37,7 @@ def _list(session: Session) -> int:
 
 
 def _check(session: Session) -> int:
-    import candle_core
-
-    with candle_core.blocking.open(session.config) as candles:
-        states = candles.check_plugins()
+    states = run_async(_states(session))
     if session.as_json:
         session.emit({"plugins": jsonable(states)})
     else:
@@ -45,3 +48,10 @@ def _check(session: Session) -> int:
         ]
         print_table([*columns, Column("hooks, or what is wrong")], rows)
     return 1 if any(state.state == "error" for state in states) else 0
+
+
+async def _states(session: Session) -> "list[PluginState]":
+    import candle_core
+
+    async with candle_core.open(session.config) as candles:
+        return await candles.check_plugins()

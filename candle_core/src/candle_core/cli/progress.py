@@ -3,7 +3,7 @@
 import math
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TypeAlias
 
 from candle_core.cli.render import duration
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 Callback: TypeAlias = Callable[[CollectionProgress], object]
-NewBar: TypeAlias = Callable[[str], Callback | None]
-"""Begin a bar for a symbol; what moves it, or None where no bars are drawn."""
+NewBar: TypeAlias = Callable[[str], AbstractContextManager[Callback | None]]
+"""A bar for a symbol while it is under way: what moves it, or None where no bars are drawn."""
 
 
 @contextmanager
 def progress_bars() -> Iterator[NewBar]:
     """Draw on standard error while the context is open, one bar for each symbol under way."""
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda _: nullcontext()
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=32),
         TaskProgressColumn(),
         TextColumn("{task.fields[candles]:>11,} candles"),
@@ -38,7 +38,8 @@ def progress_bars() -> Iterator[NewBar]:
         yield lambda name: _bar(progress, name)
 
 
-def _bar(progress: "Progress", name: str) -> Callback:
+@contextmanager
+def _bar(progress: "Progress", name: str) -> Iterator[Callback]:
     task = progress.add_task(name, total=None, candles=0, left="")
 
     def move(now: CollectionProgress) -> None:
@@ -51,4 +52,7 @@ def _bar(progress: "Progress", name: str) -> Callback:
             left=f"{duration(left)} left" if math.isfinite(left) and left > 0 else "",
         )
 
-    return move
+    yield move
+    progress.remove_task(
+        task
+    )  # the summary will tell; the bar of an interrupted symbol stays and shows how far it came

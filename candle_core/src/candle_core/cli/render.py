@@ -16,11 +16,18 @@ Cell: TypeAlias = str | int | float | Decimal | None
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table. `right` aligns numbers; `style` is rich's and seen on a terminal only."""
+    """A column of a table.
+
+    Attributes:
+        right: aligned to the right, as numbers are.
+        style: rich's, seen on a terminal only.
+        spare: left out where a terminal is too narrow for all.
+    """
 
     title: str
     right: bool = False
     style: str = ""
+    spare: bool = False
 
 
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
@@ -52,12 +59,26 @@ def _print_drawn(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> No
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in columns:
+    console = Console()
+    shown = _fitting(columns, rows, console.width)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
+    for column in (columns[index] for index in shown):
         table.add_column(column.title, justify="right" if column.right else "left", style=column.style, overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
-    Console().print(table)
+        table.add_row(*(Text(row[index]) for index in shown))
+    console.print(table)
+    if hidden := [column.title for index, column in enumerate(columns) if index not in shown]:
+        console.print(Text(f"this terminal is too narrow for: {', '.join(hidden)}", style="dim"))
+
+
+def _fitting(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """The columns to show: spare ones are given up, the last first, until the rest fits."""
+    widths = [max(len(text) for text in (column.title, *texts)) for column, *texts in zip(columns, *rows, strict=True)]
+    shown = list(range(len(columns)))
+    for index in reversed(range(len(columns))):
+        if columns[index].spare and sum(widths[one] + 2 for one in shown) > width:
+            shown.remove(index)
+    return shown
 
 
 def cell_text(cell: Cell) -> str:
