@@ -139,8 +139,8 @@ class Market:
                 if ends[index] <= now
                 else self._unfinished(int(opens[index]), now)
             )
-            present[index] = bool(one.shape[1])
-            bars[:, index : index + 1] = one
+            if one.shape[1]:
+                present[index], bars[:, index] = True, one[:, 0]
         rows = self._rows(bars[:, present], opens[present], ends[present])
         return self._displaced(grid, rows, first, stop, now)
 

@@ -24,10 +24,11 @@ def strike_rows(fault: Fault, rows: Rows, market: Market, timeframe: str, now: i
         return rows[:0]
     if fault.kind == "other_range":
         return _elsewhere(rows, market, timeframe, now)
-    change: Callable[[Fault, Rows], Rows] | None = {
+    changes: dict[str, Callable[[Fault, Rows], Rows]] = {
         "one_row": _one_row, "short": _short, "duplicates": _duplicates, "reordered": _reordered,
         "stale_open": partial(_stale, now=now),
-    }.get(fault.kind)  # fmt: skip
+    }  # fmt: skip
+    change = changes.get(fault.kind)
     return rows if change is None or not len(rows) else change(fault, rows)
 
 
