@@ -62,7 +62,8 @@ class Client:
     async def klines(self, symbol: str = "BTCUSDT", interval: str = "1m", **params: Any) -> list[list[Any]]:
         reply = await self.get("/api/v3/klines", symbol=symbol, interval=interval, **params)
         assert reply.status == 200, reply.text
-        return reply.json
+        rows: list[list[Any]] = reply.json
+        return rows
 
 
 @pytest.fixture

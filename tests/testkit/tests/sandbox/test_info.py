@@ -51,7 +51,7 @@ async def test_exchange_info_lists_what_is_listed(client: Client, sandbox: Sandb
         ({"showPermissionSets": "no"}, -1130),
     ],
 )
-async def test_exchange_info_selects(client: Client, params: dict[str, str], expected: Any) -> None:
+async def test_exchange_info_selects(client: Client, params: dict[str, Any], expected: Any) -> None:
     reply = await client.get("/api/v3/exchangeInfo", **params)
     if isinstance(expected, int):
         assert (reply.status, reply.json["code"]) == (400, expected)

@@ -6,6 +6,7 @@ import gzip
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import aiohttp
 import pytest
@@ -168,7 +169,7 @@ async def test_gzip_headers_and_the_exchanges_own_date(sandbox: Sandbox) -> None
         ({"symbol": "BTCUSDT", "interval": "1m", "timeZone": "8"}, -1020, "This operation is not supported."),
     ],
 )
-async def test_errors_are_binances(client: Client, params: dict[str, str], code: int, message: str | None) -> None:
+async def test_errors_are_binances(client: Client, params: dict[str, Any], code: int, message: str | None) -> None:
     reply = await client.get("/api/v3/klines", **params)
     assert (reply.status, reply.json["code"]) == (400, code)
     assert message in (None, reply.json["msg"])
