@@ -31,7 +31,7 @@ def merge(driver: sqlite3.Connection, task: Merge) -> SaveReceipt:
     before, later = _stored(driver, task, hull)
     if not before:
         _upsert(driver, task, batch)
-        _write_extras(driver, task, batch)
+        _insert_extras(driver, task, batch)
         return SaveReceipt(inserted=len(batch))
     settled = inside(batch.open_time, task.settled)
     if later or settled.any() or batch.extra or _has_extras(driver, task, hull):
@@ -75,7 +75,8 @@ def _merge_by_row(driver: sqlite3.Connection, task: Merge, settled: NDArray[np.b
                 wanted[index] = True
                 revised += 1
         _upsert(driver, task, part[wanted])
-        _write_extras(driver, task, part[wanted])
+        _delete_extras(driver, task, part[wanted])
+        _insert_extras(driver, task, part[wanted])
         _confirm(driver, task, confirmed)
     outdated = len(batch) - inserted - revised - unchanged
     return SaveReceipt(inserted=inserted, revised=revised, unchanged=unchanged, outdated=outdated)
@@ -133,20 +134,24 @@ def _objects(batch: CandleBatch, name: str) -> list[Any] | None:
 
 def _confirm(driver: sqlite3.Connection, task: Merge, open_times: Sequence[int]) -> None:
     """Let rows that this answer repeated, without a fact to show for it, bear its moment."""
-    moment = task.answer.answered_at
-    weaker = f"(answered_at < ? OR (answered_at = ? AND source_id IN {_set(task.weaker)}))"
+    moment, source_id = task.answer.answered_at, task.source_id
+    weaker = f"answered_at < ? OR (answered_at = ? AND source_id IN {_set(task.weaker)})"
     driver.executemany(
-        f"UPDATE candles SET answered_at = ?, source_id = ? WHERE symbol_id = ? AND open_time = ? AND {weaker}",
-        ((moment, task.source_id, task.symbol_id, open_time, moment, moment) for open_time in open_times),
+        f"UPDATE candles SET answered_at = ?, source_id = ? WHERE symbol_id = ? AND open_time = ? AND ({weaker})",  # noqa: S608
+        ((moment, source_id, task.symbol_id, open_time, moment, moment) for open_time in open_times),
     )
 
 
-def _write_extras(driver: sqlite3.Connection, task: Merge, batch: CandleBatch) -> None:
-    """Give rows just written the extra columns of this answer, and no others."""
+def _delete_extras(driver: sqlite3.Connection, task: Merge, batch: CandleBatch) -> None:
     driver.executemany(
         "DELETE FROM candle_extras WHERE symbol_id = ? AND open_time = ?",
         ((task.symbol_id, open_time) for open_time in batch.open_time.tolist()),
     )
+
+
+def _insert_extras(driver: sqlite3.Connection, task: Merge, batch: CandleBatch) -> None:
+    if not batch.extra:
+        return
     driver.executemany(
         "INSERT INTO candle_extras (symbol_id, open_time, name, value) VALUES (?, ?, ?, ?)",
         (
