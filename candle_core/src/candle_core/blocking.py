@@ -30,7 +30,11 @@ class _Blocking(Generic[_Arguments, _Result]):
         @functools.wraps(self._method)
         def call(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
             bound = functools.partial(self._method, instance.asynchronous, *arguments, **named)
-            return instance.portal.call(bound)
+            future = instance.portal.start_task_soon(bound)
+            try:
+                return future.result()
+            finally:
+                future.cancel()  # stops the work when Ctrl-C ends the wait; nothing otherwise
 
         return call
 

@@ -8,7 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from candle_core.timeframes import Grid
-from candle_hookspecs import PRICE_COLUMNS, CandleBatch, MalformedAnswerError, Page, Proof, Span, iso
+from candle_hookspecs import (
+    PRICE_COLUMNS,
+    CandleBatch,
+    MalformedAnswerError,
+    Page,
+    Proof,
+    ProviderCapabilities,
+    Span,
+    iso,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +26,15 @@ class CheckedPage:
 
     Attributes:
         batch: closed candles. open_rows: how many were left out because they may still change.
-        proofs, asserted: what the page says, up to the last moment that is settled.
+        proofs, asserted: what the page says, up to `settled`.
+        settled: the first open time of which the answer cannot know the final candle.
     """
 
     batch: CandleBatch
     proofs: tuple[Proof, ...]
     asserted: Span | None
+    settled: int
+    doubt_from: int
     open_rows: int
 
 
@@ -34,7 +46,7 @@ def settled_until(grid: Grid, exchange_time: int, settle: int) -> int:
     return grid.floor(exchange_time - settle)
 
 
-def check(page: Page, grid: Grid, settle: int) -> CheckedPage:
+def check(page: Page, grid: Grid, capabilities: ProviderCapabilities) -> CheckedPage:
     """Keep what is final.
 
     Raises:
@@ -46,15 +58,20 @@ def check(page: Page, grid: Grid, settle: int) -> CheckedPage:
         if not np.isfinite(column).all():
             moment = iso(int(batch.open_time[~np.isfinite(column)][0]))
             raise MalformedAnswerError(f"{name!r} at {moment} is no number in the answer to {page.request!s}")
-    closed = grid.closes(batch.open_time) <= page.answered_at - settle
-    edge = settled_until(grid, page.answered_at, settle)
+    settled = settled_until(grid, page.answered_at, capabilities.settle)
+    closed = grid.closes(batch.open_time) <= page.answered_at - capabilities.settle
     if not closed.all():
-        edge = min(edge, int(batch.open_time[~closed][0]))
-    kept = batch[: int(np.searchsorted(batch.open_time, edge))]
+        settled = min(settled, int(batch.open_time[~closed][0]))
+    doubt_from = grid.floor(page.answered_at - capabilities.settle - capabilities.doubt)
+    # Behind the newest row nothing bears emptiness out, so near the present it is not believed.
+    believed = min(settled, max(doubt_from, batch.last + 1 if len(batch) else doubt_from))
+    kept = batch[: int(np.searchsorted(batch.open_time, settled))]
     return CheckedPage(
         batch=kept,
-        proofs=tuple(replace(proof, span=span) for proof in page.proofs if (span := _until(proof.span, edge))),
-        asserted=_until(page.asserted, edge) if page.asserted else None,
+        proofs=tuple(replace(proof, span=span) for proof in page.proofs if (span := _until(proof.span, believed))),
+        asserted=_until(page.asserted, settled) if page.asserted else None,
+        settled=settled,
+        doubt_from=doubt_from,
         open_rows=len(batch) - len(kept),
     )
 

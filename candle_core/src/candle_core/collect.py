@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from candle_core.checks import settled_until
 from candle_core.coverage import Known, count_slots, with_slots
 from candle_core.kernel import Kernel, Provider
 from candle_core.pipeline import Pipeline, read_facts
 from candle_core.ranges import wanted_span
+from candle_core.retry import with_retries
 from candle_core.spans import Spans
 from candle_core.symbols import Catalogue
 from candle_core.timeframes import Grid
@@ -25,6 +27,9 @@ from candle_hookspecs import (
     to_datetime,
     to_ms,
 )
+
+DATE_RESOLUTION: Final = 1_000
+"""Milliseconds. An answer dated in whole seconds may know that much less than the exchange's clock says."""
 
 ProgressCallback = Callable[[CollectionProgress], object]
 
@@ -99,8 +104,8 @@ async def wanted_range(
         facts = await read_facts(kernel, record, Span(start, end))
         if not with_slots(Spans((Span(start, end),)) - Known.of(facts, Pipeline.sources(provider)).covered, grid):
             return start, end
-    await provider.warm_up()
-    horizon = settled_until(grid, provider.clock.now(), provider.capabilities.settle)
+    await with_retries(kernel, provider, provider.warm_up)
+    horizon = settled_until(grid, provider.clock.now() - DATE_RESOLUTION, provider.capabilities.settle)
     return wanted_span(grid, horizon, wish.start, wish.end, wish.count)
 
 

@@ -134,11 +134,9 @@ class Pipeline:
     async def _ask(self, window: Window) -> tuple[Page, CheckedPage, tuple[Coverage, ...]]:
         """Fetch, check, and put what is left of the window back on the list."""
         page = await self._fetch(window.request)
-        capabilities = self._provider.capabilities
-        checked = check(page, self.grid, capabilities.settle)
-        doubt_from = self.grid.floor(page.answered_at - capabilities.settle - capabilities.doubt)
+        checked = check(page, self.grid, self._provider.capabilities)
         self.tally.fresh += self._fresh(checked.batch)
-        believed = self.work.settle(window, checked.proofs, checked.asserted, doubt_from)
+        believed = self.work.settle(window, checked)
         self._adapt(window.span, page)
         return page, checked, self._facts(page, (*checked.proofs, *believed))
 
@@ -183,7 +181,7 @@ class Pipeline:
         """Find the market's first candle, so that what lies before it is known as not listed and never asked again."""
         request = replace(self._wish, span=span, limit=1, costs=self._provider.capabilities.cost(self._wish.kind))
         page = await with_retries(self._kernel, self._provider, lambda: self._fetch(request))
-        checked = check(page, self.grid, self._provider.capabilities.settle)
+        checked = check(page, self.grid, self._provider.capabilities)
         proofs: tuple[Proof, ...] = ()
         if len(page.batch) and page.batch.first > span.start:
             first = page.batch.first

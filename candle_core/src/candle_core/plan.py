@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
+from candle_core.checks import CheckedPage
 from candle_core.coverage import count_slots, with_slots
 from candle_core.spans import Spans
 from candle_core.timeframes import Grid
@@ -100,8 +101,11 @@ class WorkList:
 
     def take(self) -> Window | None:
         """The next window to ask for; None when there is none now (one under way may still bring some)."""
-        if self._doubted:
-            return self._doubted.popleft()
+        while self._doubted:
+            window = self._doubted.popleft()
+            assert window.doubted is not None
+            if with_slots(Spans((window.doubted,)) - self.proven, self._grid):
+                return window
         while self._cut or self._fresh:
             if not self._cut:
                 self._cut_next()
@@ -113,35 +117,34 @@ class WorkList:
             self._fresh.extendleft(reversed(rest.parts))
         return None
 
-    def settle(self, window: Window, proofs: Sequence[Proof], asserted: Span | None, doubt_from: int) -> list[Proof]:
-        """Take an answer into account.
+    def settle(self, window: Window, answer: CheckedPage) -> list[Proof]:
+        """Take an answer into account: count what it proves, put the rest of its window back on the list.
 
-        Args:
-            window: what was asked.
-            proofs: what the answer proves.
-            asserted: what it says is empty without proof.
-            doubt_from: an assertion is not believed from this open time on; such slots stay missing, to be asked
-                next time.
+        Slots that the answer cannot know yet, or whose emptiness is not believed yet, stay missing, to be asked next
+        time.
 
         Returns:
-            What may be believed beyond `proofs`, because this answer repeats what one counted from the other end said.
+            What may be believed beyond `answer.proofs`, because it repeats what one counted from elsewhere asserted.
 
         Raises:
             MalformedAnswerError: it neither proves nor asserts anything of its window; asking on would never end.
         """
         unknown = (Spans((window.span,)) & Spans((self.wanted,))) - self.proven
-        self.prove(proofs)
-        repeated = window.doubted is not None and not any(proof.span.intersect(window.doubted) for proof in proofs)
+        self.prove(answer.proofs)
+        doubted = window.doubted
+        if doubted and any(proof.span.intersect(doubted) for proof in answer.proofs):
+            doubted = None  # there are candles after all: what was asserted before counts no more
         believed: list[Proof] = []
-        for piece in with_slots(unknown - self.proven, self._grid):
-            if asserted is None or piece.intersect(asserted) is None:
+        for piece in with_slots(_before(answer.settled, unknown - self.proven), self._grid):
+            asserted = answer.asserted is not None and piece.intersect(answer.asserted) is not None
+            if piece.start >= answer.doubt_from and (asserted or window.doubted):
+                continue
+            if not asserted:
                 if piece == window.span:
                     raise MalformedAnswerError(f"the answer says nothing of {window.request!s}")
                 self._fresh.appendleft(piece)
-            elif piece.start >= doubt_from:
-                continue
-            elif repeated:
-                believed.append(Proof(Span(piece.start, min(piece.end, doubt_from)), Evidence.REPEATED))
+            elif doubted and (sure := piece.intersect(Span(doubted.start, min(doubted.end, answer.doubt_from)))):
+                believed.append(Proof(sure, Evidence.REPEATED))
             else:
                 self._doubted.append(self._from_other_end(piece, window.request.anchor))
         self.prove(believed)
@@ -175,16 +178,28 @@ class WorkList:
         self._cut.extend(windows if self._wish.anchor is Anchor.START else reversed(windows))
 
     def _from_other_end(self, piece: Span, anchor: Anchor) -> Window:
-        """A request for a stretch that was asserted empty, counted from elsewhere than the answer that said so."""
-        others = [other for other in self._capabilities.anchors if other is not anchor]
+        """A request for a stretch that was asserted empty, counted from elsewhere than the answer that said so.
+
+        It reaches over everything that is missing beyond the stretch: where a market has ended, one answer proves the
+        rest.
+        """
         grid, size = self._grid, self._capabilities.page_limit
+        whole = next(span for span in (*self.missing(), piece) if piece.intersect(span))
+        others = [other for other in self._capabilities.anchors if other is not anchor]
+        span = Span(piece.start, whole.end) if anchor is Anchor.START else Span(whole.start, piece.end)
         if others:
-            request = replace(self._wish, span=piece, anchor=others[0], limit=min(size, max(1, grid.count(piece))))
+            limit = min(size, max(1, grid.count(span)))
         elif anchor is Anchor.START:
-            request = replace(self._wish, span=Span(grid.after(piece.start, -1), piece.end), anchor=anchor, limit=size)
+            span, limit = Span(grid.after(piece.start, -1), piece.end), size
         else:
-            request = replace(self._wish, span=Span(piece.start, grid.after(piece.end)), anchor=anchor, limit=size)
-        return Window(replace(request, costs=self._capabilities.cost(request.kind)), doubted=piece)
+            span, limit = Span(piece.start, grid.after(piece.end)), size
+        costs = self._capabilities.cost(self._wish.kind)
+        request = replace(self._wish, span=span, anchor=(others or [anchor])[0], limit=limit, costs=costs)
+        return Window(request, doubted=piece)
+
+
+def _before(moment: int, spans: Spans) -> Spans:
+    return Spans(tuple(Span(span.start, min(span.end, moment)) for span in spans if span.start < moment))
 
 
 def as_facts(proofs: Sequence[Proof], source: str, answered_at: int) -> tuple[Coverage, ...]:
