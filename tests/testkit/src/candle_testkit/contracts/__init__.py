@@ -1,1 +1,6 @@
 """What a plugin must do, as pytest classes to subclass: one module for storages, one for providers."""
+
+import pytest
+
+# A check that fails shows the values it compared, as in the adopter's own tests.
+pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in ("provider", "stage", "storage")))

@@ -22,13 +22,15 @@ UNITS: Final = {
 NOW: Final = to_ms("2024-03-10T12:34:30.500")
 HOLE: Final = Span.of("2024-02-01T12:00", "2024-02-02T13:00")
 """1,500 minutes without a row: longer than a page."""
+DOUBLED: Final = to_ms("2024-02-01T09:00")
+"""A minute with two rows, the second of them off the grid."""
 
 MARKETS: Final = (
     MarketConfig(
         "BTCUSDT", "BTC", "USDT", price="42000", turnover="300000000", listed="2022-12-15T10:00",
         holes=[("2024-02-01T12:00", "2024-02-02T13:00")], quiet=[("2024-02-01T10:00", "2024-02-01T10:45")],
         off_grid=[
-            OffGrid("1m", "2024-02-01T11:59", 4_789), OffGrid("1m", "2024-02-01T09:00", 30_000, extra=True),
+            OffGrid("1m", "2024-02-01T11:59", 4_789), OffGrid("1m", DOUBLED, 30_000, extra=True),
             OffGrid("1m", "2024-02-02T13:00", 17_001),
         ],
     ),

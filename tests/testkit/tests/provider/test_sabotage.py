@@ -1,0 +1,55 @@
+"""Every check of the provider contract catches the provider that is broken in just that way."""
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from candle_testkit.contracts.provider import ProviderContract
+
+HERE = Path(__file__).parent
+
+
+def sabotages() -> Sequence[Any]:
+    spec = importlib.util.spec_from_file_location("sabotaged", HERE / "sabotaged.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: Sequence[Any] = module.adopters()
+    return found
+
+
+SABOTAGES = sabotages()
+
+
+@pytest.fixture(scope="module")
+def complaints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Class name → what the check it named said when it failed; "" where it passed."""
+    report = tmp_path_factory.mktemp("sabotage") / "report.xml"
+    nodes = [f"{HERE / 'sabotaged.py'}::{one.__name__}::{one.check}" for one in SABOTAGES]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *nodes]
+    run = subprocess.run(command, cwd=Path.cwd(), capture_output=True, text=True, check=False)
+    assert run.returncode == pytest.ExitCode.TESTS_FAILED, run.stdout + run.stderr
+    said: dict[str, str] = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        assert case.find("error") is None, f"a check must fail, not break: {ElementTree.tostring(case, 'unicode')}"
+        failure = case.find("failure")
+        name = case.attrib["classname"].rsplit(".", 1)[-1]
+        said[name] = said.get(name, "") + ("" if failure is None else failure.attrib["message"] + (failure.text or ""))
+    return said
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda one: one.__name__.removeprefix("Test"))
+def test_check_bites(complaints: dict[str, str], sabotage: Any) -> None:
+    assert sabotage.complaint in complaints[sabotage.__name__]
+
+
+def test_every_check_is_shown_to_bite() -> None:
+    checks = {name for name in vars(ProviderContract) if name.startswith("test_")}
+    assert {sabotage.check.partition("[")[0] for sabotage in SABOTAGES} == checks
