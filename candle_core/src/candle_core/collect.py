@@ -1,7 +1,7 @@
 """Collecting one symbol: range, plan, run, summary."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,7 @@ from candle_hookspecs import (
     CollectionSummary,
     LoadRead,
     Moment,
+    SaveReceipt,
     Span,
     SymbolQuery,
     SymbolRecord,
@@ -67,7 +68,8 @@ async def collect(kernel: Kernel, writer: Writer, wish: CollectionWish) -> Colle
     pipeline = Pipeline(kernel, provider, writer, record, wanted, facts, progress)
     progress.pipeline = pipeline
     await pipeline.run()
-    missing = pipeline.work.missing()
+    pending = pipeline.work.pending()
+    missing = pipeline.work.missing() - pending
     summary = CollectionSummary(
         symbol=record.symbol,
         collected_count=stored + pipeline.tally.fresh,
@@ -81,9 +83,12 @@ async def collect(kernel: Kernel, writer: Writer, wish: CollectionWish) -> Colle
             "already_covered": grid.count(wanted) - pipeline.asked,
             "asked": pipeline.asked,
             "missing": count_slots(missing, grid),
+            "pending": count_slots(pending, grid),
         },
         saved=pipeline.tally.receipt,
         missing=tuple(_range(span) for span in missing),
+        pending=tuple(_range(span) for span in pending),
+        problems=tuple(_problems(pipeline.tally.receipt, missing)),
     )
     await kernel.emit(
         "collection.finished", record.symbol, rows=summary.collected_count, requests=summary.api_calls_made
@@ -149,6 +154,13 @@ def _range(span: Span) -> TimeRange:
     return to_datetime(span.start), to_datetime(span.end)
 
 
+def _problems(saved: SaveReceipt, missing: Spans) -> Iterator[str]:
+    if saved.lacking:
+        yield f"{saved.lacking} stored candles are lacking in a later answer; they are kept"
+    for span in missing:
+        yield f"{span!s} was neither proven nor refused; collect it again"
+
+
 def _nothing(record: SymbolRecord, moment: int) -> CollectionSummary:
     return CollectionSummary(
         symbol=record.symbol,
@@ -158,5 +170,5 @@ def _nothing(record: SymbolRecord, moment: int) -> CollectionSummary:
         chunks_processed=0,
         duration_seconds=0.0,
         api_calls_made=0,
-        overlap_analysis_results={"wanted": 0, "already_covered": 0, "asked": 0, "missing": 0},
+        overlap_analysis_results={"wanted": 0, "already_covered": 0, "asked": 0, "missing": 0, "pending": 0},
     )

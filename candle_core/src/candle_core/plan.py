@@ -87,6 +87,7 @@ class WorkList:
         assert wish.span is not None
         self.wanted = wish.span
         self.proven = covered
+        self._doubt_from = wish.span.end
         self._wish = replace(wish, anchor=capabilities.anchors[0])
         self._grid = grid
         self._capabilities = capabilities
@@ -98,6 +99,11 @@ class WorkList:
     def missing(self) -> Spans:
         """Wanted and not proven."""
         return with_slots(Spans((self.wanted,)) - self.proven, self._grid)
+
+    def pending(self) -> Spans:
+        """The part of `missing` that is too recent for its emptiness to be believed: asked again next time."""
+        edge = min(self._doubt_from, self.wanted.end)
+        return self.missing() & Spans((Span(edge, self.wanted.end),)) if edge < self.wanted.end else Spans()
 
     def take(self) -> Window | None:
         """The next window to ask for; None when there is none now (one under way may still bring some)."""
@@ -129,6 +135,7 @@ class WorkList:
         Raises:
             MalformedAnswerError: it neither proves nor asserts anything of its window; asking on would never end.
         """
+        self._doubt_from = answer.doubt_from
         unknown = (Spans((window.span,)) & Spans((self.wanted,))) - self.proven
         self.prove(answer.proofs)
         doubted = window.doubted

@@ -55,14 +55,16 @@ class CollectionSummary:
     """What a collection did.
 
     Attributes:
-        collected_count: candles that this run received inside the range and committed (new, revised or unchanged).
-        db_records_count: candles in the database in this range now.
+        collected_count: candles of the range that answers vouch for, this run's and earlier ones'.
+        db_records_count: candles in the database in this range now, counted there.
         time_range: the range wanted, clipped to what can be closed by now.
         chunks_processed: answers that were committed. api_calls_made: history requests sent, retries included.
-        overlap_analysis_results: grid slots of the range: ``wanted``, ``already_covered``, ``asked``, ``missing``
-            (still, at the end).
+        overlap_analysis_results: grid slots of the range: ``wanted``, ``already_covered``, ``asked``, and at the end
+            ``missing``, ``pending``.
         saved: rows by what became of them.
-        missing: stretches that are still not proven, with `problems` saying why.
+        missing: stretches that are still not proven.
+        pending: stretches so recent that their emptiness is not believed yet; the next run asks again.
+        problems: what a person should look at, in words.
     """
 
     symbol: Symbol
@@ -75,12 +77,13 @@ class CollectionSummary:
     overlap_analysis_results: Mapping[str, int]
     saved: SaveReceipt = field(default_factory=SaveReceipt)
     missing: tuple[TimeRange, ...] = ()
+    pending: tuple[TimeRange, ...] = ()
     problems: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
-        """Whether every slot of the range is proven."""
-        return not self.missing and not self.problems
+        """Whether every slot of the range is proven, but for those that only the next run can prove."""
+        return not self.missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
