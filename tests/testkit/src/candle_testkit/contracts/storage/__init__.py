@@ -1,0 +1,39 @@
+"""What a storage must do.
+
+Adopt it by saying how to open the storage and how to look into it without its help:
+
+    class TestMine(StorageContract):
+        def open(self, folder):
+            return MyStorage(MyStorage.Settings(path=folder / "candles.db"), make_context(folder, "mine"))
+
+        def stored(self, storage, symbol):
+            return independent_rows(symbol)  # the values of COLUMNS, None where unknown
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from candle_testkit.contracts.storage.candles import CandleChecks
+from candle_testkit.contracts.storage.catalogue import CatalogueChecks
+from candle_testkit.contracts.storage.harness import Database, StorageHarness
+from candle_testkit.contracts.storage.merging import MergeChecks
+from candle_testkit.contracts.storage.proof import ProofChecks
+from candle_testkit.contracts.storage.random import RandomChecks
+from candle_testkit.contracts.storage.safety import SafetyChecks
+
+__all__ = ["Database", "StorageContract"]
+
+
+class StorageContract(
+    CatalogueChecks, CandleChecks, MergeChecks, ProofChecks, SafetyChecks, RandomChecks, StorageHarness
+):
+    """Every check. Subclass it, and define `open` and `stored`."""
+
+    @pytest.fixture
+    def db(self, tmp_path: Path) -> Iterator[Database]:
+        """A fresh storage with one symbol registered."""
+        database = self.database(tmp_path)
+        yield database
+        database.close()
