@@ -5,24 +5,24 @@ volume, taker buy quote volume, and one to be ignored; times and trades are inte
 (https://github.com/binance/binance-spot-api-docs, rest-api.md, "Kline/Candlestick data").
 """
 
+from itertools import chain
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 import numpy as np
 
-from candle_hookspecs import INTEGER_COLUMNS, CandleBatch, MalformedAnswerError
+from candle_binance import digits
+from candle_hookspecs import CandleBatch, MalformedAnswerError
 
 # Thirteen digits of milliseconds reach the year 2286; sixteen digits would be microseconds, taken for milliseconds.
 Time: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=10**13)]
-Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-Row: TypeAlias = tuple[Time, float, float, float, float, float, Time, float, Count, float, float, str | int | float]
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+Row: TypeAlias = tuple[Time, float, float, float, float, float, Time, float, Count, float, float, float]
 
 FIELDS: Final = (
     "open_time", "open", "high", "low", "close", "volume", "", "quote_volume", "trades", "taker_buy_volume", "", "",
 )  # fmt: skip
 """The column that each field of a row becomes; empty: not kept, since it follows from the others or says nothing."""
-
-COLUMNS: Final = tuple((name, place) for place, name in enumerate(FIELDS) if name)
 
 _decoder: Final = msgspec.json.Decoder(list[Row], strict=False)
 
@@ -33,18 +33,18 @@ def decode(raw: Any) -> CandleBatch:
     Raises:
         MalformedAnswerError: anything but a list of such rows, or a number that is not finite.
     """
+    usual = digits.columns(raw) if isinstance(raw, bytes) else None
+    if usual is not None:
+        return CandleBatch.from_columns(usual)
     try:
         rows = _decoder.decode(raw) if isinstance(raw, bytes) else msgspec.convert(raw, list[Row], strict=False)
     except msgspec.MsgspecError as error:
         raise MalformedAnswerError(f"not candles: {error}; the answer begins {beginning(raw)}") from error
-    fields = list(zip(*rows, strict=True)) or [()] * len(FIELDS)
-    columns = {
-        name: np.array(fields[place], np.int64 if name in INTEGER_COLUMNS else np.float64) for name, place in COLUMNS
-    }
-    for name, column in columns.items():
-        if not np.isfinite(column).all():
-            raise MalformedAnswerError(f"{name!r} is not finite in a candle; the answer begins {beginning(raw)}")
-    return CandleBatch.from_columns(columns)
+    # Every integer here is below 2**53, so that it passes through a float unharmed.
+    table = np.fromiter(chain.from_iterable(rows), np.float64, len(rows) * len(FIELDS)).reshape(-1, len(FIELDS))
+    if not np.isfinite(table).all():
+        raise MalformedAnswerError(f"a number of a candle is not finite; the answer begins {beginning(raw)}")
+    return CandleBatch.from_columns({name: table[:, place] for place, name in enumerate(FIELDS) if name})
 
 
 def beginning(raw: Any) -> str:
