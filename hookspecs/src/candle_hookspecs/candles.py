@@ -1,7 +1,7 @@
 """Candles as columns. No object per candle anywhere on the main path."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -119,15 +119,13 @@ class CandleBatch:
         Raises:
             ValueError: a required column is missing, or lengths or types do not fit.
         """
-        arrays: dict[str, NDArray[Any]] = {
-            name: np.array(values, dtype=np.int64 if name in INTEGER_COLUMNS else np.float64)
-            for name, values in columns.items()
-            if values is not None
-        }
+        arrays = {name: _array(name, values) for name, values in columns.items() if values is not None}
         missing = [name for name in REQUIRED_COLUMNS if name not in arrays]
         if missing:
             raise ValueError(f"columns {missing!r} are missing; a candle has {REQUIRED_COLUMNS!r}")
         times = arrays["open_time"]
+        if misfit := [name for name, array in arrays.items() if array.shape != (times.size,)]:
+            raise ValueError(f"columns {misfit!r} have not one value for each of {times.size} open times")
         arrival = _arrival(times)
         repeated = 0
         if arrival is not Arrival.ASCENDING or (len(times) > 1 and (times[1:] == times[:-1]).any()):
@@ -174,6 +172,11 @@ class CandleBatch:
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
+        # A mapping proxy cannot be pickled, so the batch is built anew where it arrives.
+        values = {one.name: getattr(self, one.name) for one in fields(self)} | {"extra": dict(self.extra)}
+        return type(self), tuple(values.values())
 
     @property
     def first(self) -> int:
@@ -263,6 +266,13 @@ class CandleBatch:
         trades = absent if self.trades is None else [None if n == UNKNOWN_COUNT else n for n in self.trades.tolist()]
         rows = zip(map(to_datetime, self.open_time.tolist()), *floats, quote, trades, taker, strict=True)
         return [Candle(*row) for row in rows]
+
+
+def _array(name: str, values: ArrayLike) -> NDArray[Any]:
+    try:
+        return np.array(values, dtype=np.int64 if name in INTEGER_COLUMNS else np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"column {name!r} holds what is no number: {error}") from error
 
 
 def _arrival(times: Ints) -> Arrival:

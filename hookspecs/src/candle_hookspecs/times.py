@@ -8,6 +8,8 @@ from candle_hookspecs.errors import BadSpanError
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_FIRST: Final = (datetime.min.replace(tzinfo=UTC) - EPOCH) // _MILLISECOND
+_LAST: Final = (datetime.max.replace(tzinfo=UTC) - EPOCH) // _MILLISECOND
 
 
 def to_ms(moment: datetime | str | int) -> int:
@@ -18,13 +20,16 @@ def to_ms(moment: datetime | str | int) -> int:
             or an int that is already UTC milliseconds.
 
     Raises:
-        BadSpanError: a naive datetime (its zone would be a guess), or a text that is no time.
+        BadSpanError: a naive datetime (its zone would be a guess), a text that is no time, or a number beyond the
+            years 1 to 9999 (microseconds, most likely).
     """
     if isinstance(moment, datetime):
         if moment.tzinfo is None:
             raise BadSpanError(f"{moment!r} has no time zone; write datetime(..., tzinfo=timezone.utc)")
         return (moment - EPOCH) // _MILLISECOND
     if isinstance(moment, int):
+        if not _FIRST <= moment <= _LAST:
+            raise BadSpanError(f"{moment!r} is no time in milliseconds; were these microseconds or nanoseconds?")
         return moment
     if isinstance(moment, str):
         try:
@@ -41,7 +46,9 @@ def to_datetime(ms: int) -> datetime:
 
 
 def iso(ms: int) -> str:
-    """``2024-01-31T12:00:00Z``, with milliseconds only where there are any."""
+    """``2024-01-31T12:00:00Z``, with milliseconds only where there are any; a bare number beyond the calendar."""
+    if not _FIRST <= ms <= _LAST:
+        return f"{ms} ms"
     moment = to_datetime(ms)
     return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
 
