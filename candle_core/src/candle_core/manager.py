@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from candle_core.collect import CollectionWish, ProgressCallback, collect, wanted_range
 from candle_core.config import load_config
 from candle_core.kernel import Kernel, PluginState, check_plugins
 from candle_core.quality import slot_report
 from candle_core.ranges import open_span
+from candle_core.reading import read_all
 from candle_core.retry import with_retries
 from candle_core.symbols import Catalogue
 from candle_core.writer import Writer
@@ -32,9 +33,6 @@ from candle_hookspecs import (
     SymbolQuery,
     SymbolRecord,
 )
-
-READ_ROWS: Final = 100_000
-"""Rows read in one transaction."""
 
 
 @asynccontextmanager
@@ -192,7 +190,7 @@ class Candles:
         span = Span(first, last)
         _mind_memory(provider.grid(record.symbol.timeframe).count(span), config)
         await collect(self._kernel, self._write(), replace(wish, start=first, end=last, count=None))
-        return await self._read(LoadRead(symbol=record.symbol, span=span))
+        return await read_all(self._kernel.storage(), LoadRead(symbol=record.symbol, span=span))
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -233,29 +231,7 @@ class Candles:
             limit=count or 0,
             newest_first=start is None and count is not None,
         )
-        return await self._read(read)
-
-    async def _read(self, read: LoadRead) -> CandleBatch:
-        """One batch, read in transactions of bounded length."""
-        storage = self._kernel.storage()
-        span = read.span or open_span(-(2**53), 2**53)
-        assert span is not None
-        parts: list[CandleBatch] = []
-        wanted = read.limit or 2**63
-        while wanted > 0:
-            size = min(READ_ROWS, wanted)
-            batch = await storage.load(replace(read, span=span, limit=size))
-            parts.append(batch)
-            wanted -= len(batch)
-            edge = (
-                (span.start, batch.first)
-                if read.newest_first and len(batch)
-                else (batch.last + 1 if len(batch) else span.end, span.end)
-            )
-            if len(batch) < size or edge[0] >= edge[1]:
-                break
-            span = Span(*edge)
-        return CandleBatch.concat(parts)
+        return await read_all(self._kernel.storage(), read)
 
     def _write(self) -> Writer:
         if self._writer is None:

@@ -42,13 +42,16 @@ def cut(request: FetchRequest, grid: Grid, capabilities: ProviderCapabilities) -
     else:
         marks = [grid.open(index) for index in range(last - size + 1, first, -size)][::-1]
     edges = [span.start, *(mark for mark in marks if span.start < mark < span.end), span.end]
-    windows = (Span(start, end) for start, end in pairwise(edges))
-    return [
-        replace(
-            request, span=window, limit=min(size, max(1, grid.count(window))), costs=capabilities.cost(request.kind)
-        )
-        for window in windows
-    ]
+    windows = [Span(start, end) for start, end in pairwise(edges)]
+    costs = capabilities.cost(request.kind)
+    return [replace(request, span=window, limit=min(size, _rows(window, grid)), costs=costs) for window in windows]
+
+
+def _rows(window: Span, grid: Grid) -> int:
+    """How many rows to ask for: one more than there are slots where something may open between two of them unseen."""
+    slots = grid.count(window)
+    behind_a_slot = grid.floor(window.end - 1) == window.end - 1
+    return max(1, slots if behind_a_slot else slots + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,11 @@ class Window:
         """The open times asked for."""
         assert self.request.span is not None
         return self.request.span
+
+    @property
+    def scope(self) -> Span:
+        """The open times that are on the list for this window's sake."""
+        return self.doubted or self.span
 
 
 class WorkList:
@@ -94,7 +102,7 @@ class WorkList:
         self._split = split
         self._fresh = deque(self.missing())
         self._cut: deque[FetchRequest] = deque()
-        self._doubted: deque[Window] = deque()
+        self._extra: deque[Window] = deque()
 
     def missing(self) -> Spans:
         """Wanted and not proven."""
@@ -107,10 +115,9 @@ class WorkList:
 
     def take(self) -> Window | None:
         """The next window to ask for; None when there is none now (one under way may still bring some)."""
-        while self._doubted:
-            window = self._doubted.popleft()
-            assert window.doubted is not None
-            if with_slots(Spans((window.doubted,)) - self.proven, self._grid):
+        while self._extra:
+            window = self._extra.popleft()
+            if Spans((window.scope,)) - self.proven:
                 return window
         while self._cut or self._fresh:
             if not self._cut:
@@ -136,24 +143,25 @@ class WorkList:
             MalformedAnswerError: it neither proves nor asserts anything of its window; asking on would never end.
         """
         self._doubt_from = answer.doubt_from
-        unknown = (Spans((window.span,)) & Spans((self.wanted,))) - self.proven
+        unknown = (Spans((window.scope,)) & Spans((self.wanted,))) - self.proven
         self.prove(answer.proofs)
-        doubted = window.doubted
-        if doubted and any(proof.span.intersect(doubted) for proof in answer.proofs):
-            doubted = None  # there are candles after all: what was asserted before counts no more
+        contradicted = any(proof.span.intersect(window.scope) for proof in answer.proofs)
         believed: list[Proof] = []
-        for piece in with_slots(_before(answer.settled, unknown - self.proven), self._grid):
+        for piece in _before(answer.settled, unknown - self.proven):
             asserted = answer.asserted is not None and piece.intersect(answer.asserted) is not None
-            if piece.start >= answer.doubt_from and (asserted or window.doubted):
+            if not self._grid.count(piece):
+                if not asserted:
+                    self._extra.append(self._between_slots(piece, window.request.anchor))
+            elif piece.start >= answer.doubt_from and (asserted or window.doubted):
                 continue
-            if not asserted:
+            elif not asserted:
                 if piece == window.span:
                     raise MalformedAnswerError(f"the answer says nothing of {window.request!s}")
                 self._fresh.appendleft(piece)
-            elif doubted and (sure := piece.intersect(Span(doubted.start, min(doubted.end, answer.doubt_from)))):
-                believed.append(Proof(sure, Evidence.REPEATED))
+            elif window.doubted and not contradicted:
+                believed.append(Proof(Span(piece.start, min(piece.end, answer.doubt_from)), Evidence.REPEATED))
             else:
-                self._doubted.append(self._from_other_end(piece, window.request.anchor))
+                self._extra.append(self._from_other_end(piece, window.request.anchor))
         self.prove(believed)
         return believed
 
@@ -164,13 +172,13 @@ class WorkList:
     def pages_left(self) -> int:
         """About how many windows are still to be taken."""
         slots = count_slots(Spans(tuple(self._fresh)), self._grid)
-        return len(self._doubted) + len(self._cut) + -(-slots // self._capabilities.page_limit)
+        return len(self._extra) + len(self._cut) + -(-slots // self._capabilities.page_limit)
 
     def _cut_next(self) -> None:
         """Cut a stretch of pages from the end of what is left that the anchor counts from."""
         slots = STRETCH * self._capabilities.page_limit
         if self._wish.anchor is Anchor.START:
-            piece = self._fresh.popleft()
+            piece = self._from_last_slot(self._fresh.popleft())
             edge = self._grid.after(piece.start - 1, slots) + 1
             if edge < piece.end:
                 self._fresh.appendleft(Span(edge, piece.end))
@@ -184,6 +192,19 @@ class WorkList:
         windows = self._split(replace(self._wish, span=piece))
         self._cut.extend(windows if self._wish.anchor is Anchor.START else reversed(windows))
 
+    def _from_last_slot(self, piece: Span) -> Span:
+        """The stretch with what lies before its first slot, which costs nothing to ask for with it.
+
+        Ranges that are collected one beside another then leave nothing unasked between them.
+        """
+        before = Span(self._grid.after(self._grid.ceil(piece.start), -1) + 1, piece.end)
+        return next((part for part in Spans((before,)) - self.proven if piece.start in part), piece)
+
+    def _between_slots(self, piece: Span, anchor: Anchor) -> Window:
+        """A request for what a full page left open behind its last row, though no slot is in it."""
+        costs = self._capabilities.cost(self._wish.kind)
+        return Window(replace(self._wish, span=piece, anchor=anchor, limit=1, costs=costs))
+
     def _from_other_end(self, piece: Span, anchor: Anchor) -> Window:
         """A request for a stretch that was asserted empty, counted from elsewhere than the answer that said so.
 
@@ -195,7 +216,7 @@ class WorkList:
         others = [other for other in self._capabilities.anchors if other is not anchor]
         span = Span(piece.start, whole.end) if anchor is Anchor.START else Span(whole.start, piece.end)
         if others:
-            limit = min(size, max(1, grid.count(span)))
+            limit = min(size, _rows(span, grid))
         elif anchor is Anchor.START:
             span, limit = Span(grid.after(piece.start, -1), piece.end), size
         else:

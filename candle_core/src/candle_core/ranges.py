@@ -1,7 +1,12 @@
 """What stretch of time a caller means by start, end and count."""
 
+from typing import Final
+
 from candle_core.timeframes import Grid
 from candle_hookspecs import BadSpanError, Moment, Span, iso, to_ms
+
+ALL_TIME: Final = Span(-(2**53), 2**53)
+"""Every moment that a candle may open at."""
 
 
 def wanted_span(
@@ -40,12 +45,6 @@ def wanted_span(
     return first, max(first, min(last, horizon))
 
 
-def open_span(start: Moment | None, end: Moment | None) -> Span | None:
-    """A range for reading, either bound of which may be missing; None: everything."""
-    if start is None and end is None:
-        return None
-    return Span(_EARLIEST if start is None else to_ms(start), _LATEST if end is None else to_ms(end))
-
-
-_EARLIEST = -(2**53)
-_LATEST = 2**53
+def open_span(start: Moment | None, end: Moment | None) -> Span:
+    """A range for reading, either bound of which may be missing."""
+    return Span(ALL_TIME.start if start is None else to_ms(start), ALL_TIME.end if end is None else to_ms(end))
