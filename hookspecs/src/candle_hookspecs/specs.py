@@ -18,19 +18,27 @@ meant for it.
 
 I/O hooks may be ``async def`` or ``def`` (then they run in a worker thread); `PURE_HOOKS` are plain ``def``. No hook
 may be a generator, except a wrapper. A wrapper around an I/O hook receives an awaitable and returns one; it awaits the
-inner one at most once, or
-closes it:
+inner one at most once, or closes it:
+
+    import time
+    from candle_hookspecs import ExtensionCapabilities, hookimpl
 
     class Timing:
         capabilities = ExtensionCapabilities(contract=1)
 
+        def __init__(self, settings=None, context=None):
+            self.seconds = []
+
         @hookimpl(wrapper=True)
         def candle_fetch(self, request):
-            inner = yield return self._timed(inner)
+            inner = yield
+            return self._timed(inner)
 
         async def _timed(self, inner):
-            start = time.perf_counter() page = await inner print(f"{page.request} took {time.perf_counter() -
-            start:.3f} s") return page
+            start = time.perf_counter()
+            page = await inner
+            self.seconds.append(time.perf_counter() - start)
+            return page
 
 Retries belong to the kernel: a hook tries once and raises an error of `candle_hookspecs.errors`. All times are UTC
 milliseconds, all spans half-open.
