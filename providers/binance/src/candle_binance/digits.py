@@ -50,12 +50,10 @@ def columns(body: bytes) -> dict[str, NDArray[Any]] | None:
     quoted, unquoted = starts[_DECIMALS], stops[_DECIMALS] - 1
     points = unquoted - _DIGITS - 1
     time, time_stop, count = starts[_TIME] + 1, stops[_TIME], len(_DECIMALS)
-    ends = np.vstack((points, unquoted, time + _DIGITS, time_stop, stops[_TRADES]))
-    lengths = np.full_like(ends, _DIGITS)
-    lengths[:count] = points - quoted - 1
-    lengths[-2] = time_stop - time - _DIGITS
-    lengths[-1] = stops[_TRADES] - starts[_TRADES]
-    if lengths.min() < 1 or lengths.max() > _DIGITS or (lengths[-2] != _TIME_DIGITS - _DIGITS).any():
+    # First the numbers of any length, then those of eight digits.
+    ends = np.vstack((points, stops[_TRADES], time_stop, time + _DIGITS, unquoted))
+    lengths = np.vstack((points - quoted - 1, stops[_TRADES] - starts[_TRADES], time_stop - time - _DIGITS))
+    if lengths.min() < 1 or lengths.max() > _DIGITS or (lengths[-1] != _TIME_DIGITS - _DIGITS).any():
         return None
     if any(
         (letters[places] != ord(letter)).any()
@@ -68,23 +66,30 @@ def columns(body: bytes) -> dict[str, NDArray[Any]] | None:
     numbers = _numbers(body, ends, lengths)
     if numbers is None or (stops[_CLOSE_TIME] - starts[_CLOSE_TIME] != _TIME_DIGITS).any():
         return None
-    units = numbers[:count] * _UNIT + numbers[count : 2 * count]
+    whole, (trades, time_low, time_high), fraction = np.split(numbers, (count, count + 3))
+    units = whole * _UNIT + fraction
     if units.max() >= _EXACT:
         return None
-    times = numbers[-3] * 10 ** (_TIME_DIGITS - _DIGITS) + numbers[-2]
-    return {"open_time": times, "trades": numbers[-1], **dict(zip(_NAMES, units / _UNIT, strict=True))}
+    times = time_high * 10 ** (_TIME_DIGITS - _DIGITS) + time_low
+    return {"open_time": times, "trades": trades, **dict(zip(_NAMES, units / _UNIT, strict=True))}
 
 
 def _numbers(body: bytes, ends: Places, lengths: Places) -> Places | None:
-    """The numbers of so many digits, one to eight, that end before these places; None where something is no digit."""
+    """The numbers that end before these places, or None when something in them is no digit.
+
+    Args:
+        body: where they stand.
+        ends: one row of places for each field.
+        lengths: how many digits, one to eight, for the first of these rows; the numbers of the others have eight.
+    """
     # The word at every byte, whatever its alignment; a view, no copy.
     every: Words = np.ndarray((len(body) - 7,), np.dtype("<u8"), buffer=body, strides=(1,))
     words = every[ends - _DIGITS]
     words ^= _ZEROS
     # What stands before the first digit is in the low bytes: out with it.
     idle = ((_DIGITS - lengths) << 3).view(np.uint64)
-    words >>= idle
-    words <<= idle
+    words[: len(idle)] >>= idle
+    words[: len(idle)] <<= idle
     if (((words + _ABOVE_NINE) | words) & _HIGH_BITS).any():
         return None
     words = words * np.uint64(10) + (words >> np.uint64(8))
