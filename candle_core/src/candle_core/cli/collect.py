@@ -52,9 +52,13 @@ class Outcome:
         return "complete" if self.result.complete else "incomplete"
 
     @property
-    def causes(self) -> tuple[str, ...]:
-        """Why it is not complete."""
-        return (one_line(self.result),) if isinstance(self.result, CandleError) else self.result.problems
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know besides."""
+        if isinstance(self.result, CandleError):
+            return (one_line(self.result),)
+        late = self.result.overlap_analysis_results["pending"]
+        pending = (f"{late:,} of the newest slots are empty but may still fill; the next run asks again",)
+        return (*self.result.problems, *(pending if late else ()))
 
 
 @command
@@ -83,7 +87,8 @@ def collect(
     try:
         outcomes = run_async(_collect_all(session, target, wanted, committed))
     except Interrupted as stop:
-        stay = f"{sum(committed.values()):,} candles were committed and stay"
+        # What was on its way to the database at that moment is committed too, so this is a lower bound.
+        stay = f"at least {sum(committed.values()):,} candles were committed and stay"
         raise Interrupted(stop.number, f"interrupted; {stay}, and the same command goes on from there") from None
     return _tell(session, target, outcomes)
 
@@ -111,8 +116,8 @@ async def _collect_all(
             try:
                 async with asyncio.TaskGroup() as group:
                     tasks = [group.create_task(one(symbol)) for symbol in target.symbols]
-            except* CandleError as errors:
-                raise errors.exceptions[0] from None
+            except ExceptionGroup as group:
+                raise group.exceptions[0] from None  # the first to fail; the others were cancelled because of it
             return [task.result() for task in tasks]
 
 
@@ -146,8 +151,8 @@ def _tell(session: Session, target: Target, outcomes: list[Outcome]) -> int:
         click.echo(_caption(target, outcomes))
         print_table(_COLUMNS, [_row(outcome) for outcome in outcomes])
     for outcome in outcomes:
-        for cause in outcome.causes:
-            session.note(f"candle: {outcome.symbol}: {cause}")
+        for remark in outcome.remarks:
+            session.note(f"candle: {outcome.symbol}: {remark}")
     if all_failed and worst:
         return exit_code(worst)
     return 0 if all(outcome.state == "complete" for outcome in outcomes) else 1
@@ -180,4 +185,5 @@ def _document(outcome: Outcome) -> dict[str, Any]:
     head = {"name": outcome.symbol, "state": outcome.state}
     if isinstance(outcome.result, CandleError):
         return head | {"error": describe(outcome.result)}
-    return head | fields_of(outcome.result) | {"symbol": str(outcome.result.symbol)}
+    own = {"symbol": str(outcome.result.symbol), "duration_seconds": round(outcome.result.duration_seconds, 3)}
+    return head | fields_of(outcome.result) | own

@@ -21,7 +21,7 @@ class Column:
     Attributes:
         right: aligned to the right, as numbers are.
         style: rich's, seen on a terminal only.
-        spare: left out where a terminal is too narrow for all.
+        spare: left out where it has nothing to say, or where a terminal is too narrow for all.
     """
 
     title: str
@@ -32,7 +32,9 @@ class Column:
 
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
     """A table on standard output: drawn by rich on a terminal, plain aligned text elsewhere."""
-    texts = [[cell_text(cell) for cell in row] for row in rows]
+    said = [i for i, column in enumerate(columns) if not column.spare or any(row[i] is not None for row in rows)]
+    columns = [columns[index] for index in said]
+    texts = [[cell_text(row[index]) for index in said] for row in rows]
     if sys.stdout.isatty():
         _print_drawn(columns, texts)
     else:

@@ -1,0 +1,60 @@
+"""What the command line says of itself, and how it meets what it does not know."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from candle_core.cli.app import COMMANDS
+
+from .conftest import COMMAND, Candle
+
+
+def test_help_names_every_command(candle: Candle) -> None:
+    outcome = candle("--help")
+    assert outcome.code == 0
+    listed = {line.split()[0] for line in outcome.out.splitlines() if line.startswith("  ") and line.split()}
+    assert {*COMMANDS, "sandbox"} <= listed
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_takes_the_common_options(candle: Candle, name: str) -> None:
+    outcome = candle(name, "--help")
+    assert outcome.code == 0
+    for option in ("--config FILE", "--json", "--verbose"):
+        assert option in outcome.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_short_help_is_what_the_command_says_itself(candle: Candle, name: str) -> None:
+    assert candle(name, "--help").out.startswith(f"Usage: candle {name} ")
+
+
+def test_version(candle: Candle) -> None:
+    assert candle("--version").out == "candle 0.1.0\n"
+
+
+def test_a_misspelled_command_is_met_with_the_nearest(candle: Candle) -> None:
+    candle("colect").failed_with(2, "'colect'", "did you mean 'collect'?")
+
+
+def test_an_unknown_command_is_met_with_all(candle: Candle) -> None:
+    candle("xyzzy").failed_with(2, "'xyzzy'", "init, plugins, markets, collect, load", "sandbox")
+
+
+def test_an_unknown_option(candle: Candle) -> None:
+    candle("markets", "BINANCE", "--qote", "USDT").failed_with(2, "--qote", "--quote")
+
+
+def test_errors_of_usage_are_json_too(candle: Candle) -> None:
+    outcome = candle("collect", "--json")
+    assert outcome.code == 2
+    assert outcome.document["error"]["type"] == "MissingParameter"
+
+
+def test_a_closed_pipe_is_quiet(config: Path, day: None) -> None:
+    words = ("load", "BINANCE", "SPOT", "BTC/USDT", "1m", "--format", "csv")
+    script = f"set -o pipefail; '{COMMAND}' {' '.join(words)} | head -n 1"
+    done = subprocess.run(["bash", "-c", script], cwd=config.parent, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("open_time,")
+    assert (done.stdout.count("\n"), done.stderr, done.returncode) == (1, "", 141)

@@ -1,0 +1,154 @@
+"""The documentation as something that runs: the fenced blocks of a page, typed in order by a reader in a fresh folder.
+
+- ``console``: lines that begin with ``$ `` are run by a shell; the lines below each are what it prints.
+- ``python``: run in one namespace per page, ``await`` allowed at the top.
+- ``toml``: becomes ./candle.toml.
+
+Other blocks are text.
+"""
+
+import ast
+import asyncio
+import difflib
+import inspect
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from candle_testkit.sandbox import Sandbox, SandboxConfig
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+ADDRESS: Final = "http://127.0.0.1:8765"
+"""Where the pages say that the sandbox is; it is really wherever there is a free port."""
+
+_BLOCK: Final = re.compile(r"^```(console|python|toml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_VOLATILE: Final = re.compile(r'(?<=_seconds": )[\d.]+| +\d+\.\d s\b')  # how long something took
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block, and where in the page its text stands."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+def blocks(page: str) -> list[Block]:
+    """The blocks of a page that mean something here."""
+    return [Block(found[1], found[2], found.start(2), found.end(2)) for found in _BLOCK.finditer(page)]
+
+
+@dataclass
+class Reader:
+    """Somebody who types what a page says, and notes what really comes of it."""
+
+    folder: Path
+    url: str
+    stack: ExitStack
+    code: int = 0
+    names: dict[str, Any] = field(default_factory=dict)
+
+    def do(self, block: Block) -> str:
+        """Carry a block out; its text as it should read."""
+        if block.kind == "toml":
+            (self.folder / "candle.toml").write_text(self.here(block.text))
+        elif block.kind == "python":
+            self.run(block.text)
+        else:
+            commands = [line for line in block.text.splitlines() if line.startswith("$ ")]
+            return "".join(f"{line}\n{self.there(self.type(line[2:]))}" for line in commands)
+        return block.text
+
+    def type(self, line: str) -> str:
+        """What a shell prints, both streams together."""
+        if line.startswith("candle sandbox"):
+            return self.serve(line)
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        settings = {name: value for name, value in os.environ.items() if not name.startswith("CANDLE_")}
+        done = subprocess.run(
+            ["bash", "-c", f"(exit {self.code}); {self.here(line)}"],
+            cwd=self.folder,
+            env=settings | {"PATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        self.code = done.returncode
+        return done.stdout
+
+    def serve(self, line: str) -> str:
+        """Start an exchange that goes on in the background, as in a second terminal."""
+        words = re.sub(r"--port \d+", "--port 0", line.removeprefix("candle ")).split()
+        process = subprocess.Popen(
+            [Path(sys.executable).with_name("candle"), *words], stdout=subprocess.PIPE, text=True
+        )
+        self.stack.callback(process.communicate)
+        self.stack.callback(process.send_signal, signal.SIGINT)
+        assert process.stdout is not None
+        printed = ""
+        while "rest_url" not in printed:
+            printed += process.stdout.readline()
+            assert process.poll() is None, printed
+        found = re.search(r"http://[\d.]+:\d+", printed)
+        assert found
+        self.url = found[0]
+        return printed
+
+    def run(self, source: str) -> None:
+        """Run Python, in the folder of the page."""
+        code = compile(source, "<page>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        with _inside(self.folder):
+            outcome = eval(code, self.names)
+            if inspect.iscoroutine(outcome):
+                asyncio.run(outcome)
+
+    def here(self, text: str) -> str:
+        """The page's address of the sandbox replaced by the real one."""
+        return text.replace(ADDRESS, self.url)
+
+    def there(self, text: str) -> str:
+        """The other way round."""
+        return text.replace(self.url, ADDRESS)
+
+
+def read(page: str, folder: Path) -> str:
+    """The page as it should read: every command below really run, its real output in place of what stands there.
+
+    The reader begins in an empty folder whose candle.toml points to a sandbox.
+    """
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(Sandbox(SandboxConfig(clock="2025-01-01T00:00:30", speed=0)))
+        reader = Reader(folder, sandbox.url, stack)
+        (folder / "candle.toml").write_text(f'[providers.binance]\nrest_url = "{sandbox.url}"\n')
+        read_so_far, at = "", 0
+        for block in blocks(page):
+            read_so_far += page[at : block.start] + reader.do(block)
+            at = block.end
+        return read_so_far + page[at:]
+
+
+def differences(page: str, really: str) -> list[str]:
+    """Where a page says something else than what really happens, as a unified diff; durations do not count."""
+    said, is_so = (_VOLATILE.sub(" _", text).splitlines() for text in (page, really))
+    return list(difflib.unified_diff(said, is_so, "the page", "what really happens", lineterm="", n=1))
+
+
+@contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)

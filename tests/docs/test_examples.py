@@ -1,0 +1,49 @@
+"""Every example in the documentation is run, and prints what the page says it prints.
+
+``UPDATE_DOCS=1 make test ARGS=tests/docs`` writes what is really printed into the pages.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import ROOT, blocks, differences, read
+
+PAGES = [
+    page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if blocks(page.read_text("utf-8"))
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_page_says_what_happens(page: Path, tmp_path: Path) -> None:
+    text = page.read_text("utf-8")
+    really = read(text, tmp_path)
+    found = differences(text, really)
+    if found and os.environ.get("UPDATE_DOCS") == "1":
+        page.write_text(really, "utf-8")
+        return
+    assert found == [], "\n".join(found)
+
+
+def test_the_pages_for_users_are_among_them() -> None:
+    assert {"README.md", "quickstart.md", "cli.md"} <= {page.name for page in PAGES}
+
+
+def test_a_page_that_is_wrong_is_found(tmp_path: Path) -> None:
+    page = "```console\n$ echo right\nwrong\n$ false; echo $?\n1\n```\n"
+    assert [line for line in differences(page, read(page, tmp_path)) if line[1:] in ("right", "wrong")] == [
+        "-wrong",
+        "+right",
+    ]
+
+
+def test_a_python_example_that_fails_is_found(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        read("```python\nimport asyncio\nawait asyncio.sleep(0)\nassert 1 + 1 == 3\n```\n", tmp_path)
+
+
+def test_how_long_something_took_does_not_matter() -> None:
+    assert differences("a   0.3 s  complete\n", "a  12.4 s  complete\n") == []
+    assert differences('"duration_seconds": 0.3,\n', '"duration_seconds": 12.412,\n') == []
+    assert differences("a price of 0.3\n", "a price of 0.4\n") != []
