@@ -1,0 +1,54 @@
+"""What facts say together, against a dict of slots."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from candle_core.coverage import Known, count_slots, with_slots
+from candle_core.spans import Spans
+from candle_core.timeframes import Grid
+from candle_hookspecs import Coverage, CoverageState, Evidence, Span
+
+SOURCES = ["x:rest", "x:archive"]
+MOMENTS = range(-5, 45)
+spans = st.builds(lambda start, length: Span(start, start + length), st.integers(0, 30), st.integers(1, 12))
+facts = st.builds(
+    Coverage,
+    span=spans,
+    state=st.sampled_from(CoverageState),
+    evidence=st.just(Evidence.ANCHORED),
+    source=st.sampled_from([*SOURCES, "y:rest"]),
+    answered_at=st.integers(0, 9),
+)
+
+
+def state_of(moment: int, known: list[Coverage], sources: list[str]) -> CoverageState | None:
+    """Not listed before answered before out of reach, and out of reach only for all who could be asked."""
+    here = [fact for fact in known if moment in fact.span]
+    for state in (CoverageState.NOT_LISTED, CoverageState.ANSWERED):
+        if any(fact.state is state for fact in here):
+            return state
+    beyond = {fact.source for fact in here if fact.state is CoverageState.OUT_OF_REACH}
+    return CoverageState.OUT_OF_REACH if sources and beyond.issuperset(sources) else None
+
+
+@given(st.lists(facts, max_size=10), st.sampled_from([SOURCES, SOURCES[:1], []]))
+def test_every_moment_has_one_state(known: list[Coverage], sources: list[str]) -> None:
+    united = Known.of(known, sources)
+    shown = {
+        CoverageState.NOT_LISTED: united.not_listed,
+        CoverageState.ANSWERED: united.answered,
+        CoverageState.OUT_OF_REACH: united.out_of_reach,
+    }
+    for moment in MOMENTS:
+        states = [state for state, held in shown.items() if moment in held]
+        expected = state_of(moment, known, sources)
+        assert states == ([expected] if expected else [])
+        assert (moment in united.covered) == bool(states)
+
+
+@given(st.lists(spans, max_size=6).map(Spans.of), st.integers(1, 9), st.integers(0, 8))
+def test_stretches_without_a_slot_do_not_count(some: Spans, step: int, origin: int) -> None:
+    grid = Grid("any", step, origin % step)
+    opens = [moment for moment in range(60) if moment % step == origin % step]
+    assert count_slots(some, grid) == sum(moment in some for moment in opens)
+    assert list(with_slots(some, grid)) == [span for span in some if any(moment in span for moment in opens)]

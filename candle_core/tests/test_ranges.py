@@ -1,0 +1,94 @@
+"""What start, end and count mean together, against a list of every slot."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from candle_core.ranges import open_span, wanted_span
+from candle_core.timeframes import Grid
+from candle_hookspecs import BadSpanError, to_ms
+
+MINUTE = 60_000
+GRID = Grid.of("1m")
+HORIZON = to_ms("2024-01-01T12:00")
+near = st.integers(HORIZON - 30 * MINUTE, HORIZON + 10 * MINUTE)
+SLOTS = range(HORIZON - 200 * MINUTE, HORIZON + 200 * MINUTE, MINUTE)
+
+
+def opens(first: int, last: int) -> list[int]:
+    return [slot for slot in SLOTS if first <= slot < last]
+
+
+@given(near, near)
+def test_two_bounds(start: int, end: int) -> None:
+    if end <= start:
+        with pytest.raises(BadSpanError, match="does not come after"):
+            wanted_span(GRID, HORIZON, start, end, None)
+    else:
+        first, last = wanted_span(GRID, HORIZON, start, end, None)
+        assert first == start
+        assert opens(first, last) == [slot for slot in opens(start, end) if slot < HORIZON]
+
+
+@given(near)
+def test_a_start_alone_reaches_to_the_horizon(start: int) -> None:
+    first, last = wanted_span(GRID, HORIZON, start, None, None)
+    assert opens(first, last) == opens(start, HORIZON)
+    assert last >= first
+
+
+@given(near, st.integers(1, 60))
+def test_a_count_forward_from_a_start(start: int, count: int) -> None:
+    first, last = wanted_span(GRID, HORIZON, start, None, count)
+    from_start = [slot for slot in SLOTS if slot >= start]
+    assert opens(first, last) == [slot for slot in from_start[:count] if slot < HORIZON]
+
+
+@given(near, st.integers(1, 60))
+def test_a_count_back_from_an_end_holds_so_many_closed_slots(end: int, count: int) -> None:
+    first, last = wanted_span(GRID, HORIZON, None, end, count)
+    assert opens(first, last) == opens(SLOTS[0], min(end, HORIZON))[-count:]
+
+
+@given(st.integers(1, 60))
+def test_a_count_alone_ends_at_the_horizon(count: int) -> None:
+    first, last = wanted_span(GRID, HORIZON, None, None, count)
+    assert (first, last) == (HORIZON - count * MINUTE, HORIZON)
+
+
+def test_moments_in_every_form() -> None:
+    expected = (to_ms("2024-01-01"), to_ms("2024-01-01T01:00"))
+    assert wanted_span(GRID, HORIZON, "2024-01-01", "2024-01-01T01:00Z", None) == expected
+
+
+def test_months_are_counted_as_months() -> None:
+    first, last = wanted_span(Grid.of("1M"), to_ms("2024-03-01"), None, None, 2)
+    assert (first, last) == (to_ms("2024-01-01"), to_ms("2024-03-01"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        ({"start": None, "end": None, "count": None}, "needs a start or a count"),
+        ({"start": None, "end": "2024-01-01", "count": None}, "needs a start or a count"),
+        ({"start": "2023-01-01", "end": "2024-01-01", "count": 5}, "leave one out"),
+        ({"start": "2023-01-01", "end": None, "count": 0}, "at least 1"),
+        ({"start": None, "end": None, "count": -3}, "at least 1"),
+        ({"start": "2024-01-01", "end": "2024-01-01", "count": None}, "does not come after"),
+        ({"start": 1_704_067_200_000_000, "end": "2024-01-01", "count": None}, "microseconds"),
+    ],
+)
+def test_impossible_ranges(arguments: dict[str, Any], advice: str) -> None:
+    with pytest.raises(BadSpanError, match=advice):
+        wanted_span(GRID, HORIZON, **arguments)
+
+
+def test_reading_may_leave_either_bound_open() -> None:
+    ages = to_ms("0001-01-01"), to_ms("9999-12-31")
+    assert all(age in open_span(None, None) for age in ages)
+    assert (open_span("2024-01-01", None).start, open_span(None, "2024-01-01").end) == (to_ms("2024-01-01"),) * 2
+    assert open_span(None, "2024-01-01").start < ages[0]
+    with pytest.raises(BadSpanError):
+        open_span("2024-01-02", "2024-01-01")
