@@ -1,11 +1,10 @@
-"""Grids against the calendars of datetime, dateutil and pandas."""
+"""Grids against the calendars of datetime and pandas."""
 
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
-from dateutil.relativedelta import relativedelta
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -14,36 +13,42 @@ from candle_hookspecs import Span, UnknownTimeframeError, to_datetime, to_ms
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
-MINUTE, DAY = 60_000, 86_400_000
 
-CALENDAR: dict[str, tuple[datetime, relativedelta]] = {
-    "1s": (EPOCH, relativedelta(seconds=1)),
-    "1m": (EPOCH, relativedelta(minutes=1)),
-    "15m": (EPOCH, relativedelta(minutes=15)),
-    "4h": (EPOCH, relativedelta(hours=4)),
-    "1d": (EPOCH, relativedelta(days=1)),
-    "3d": (EPOCH, relativedelta(days=3)),
-    "1w": (MONDAY, relativedelta(weeks=1)),
-    "2w": (MONDAY, relativedelta(weeks=2)),
-    "1M": (EPOCH, relativedelta(months=1)),
-    "3M": (EPOCH, relativedelta(months=3)),
-    "1y": (EPOCH, relativedelta(years=1)),
+CALENDAR: dict[str, tuple[datetime, timedelta | int]] = {
+    "1s": (EPOCH, timedelta(seconds=1)),
+    "1m": (EPOCH, timedelta(minutes=1)),
+    "15m": (EPOCH, timedelta(minutes=15)),
+    "4h": (EPOCH, timedelta(hours=4)),
+    "1d": (EPOCH, timedelta(days=1)),
+    "3d": (EPOCH, timedelta(days=3)),
+    "1w": (MONDAY, timedelta(weeks=1)),
+    "2w": (MONDAY, timedelta(weeks=2)),
+    "1M": (EPOCH, 1),
+    "3M": (EPOCH, 3),
+    "1y": (EPOCH, 12),
 }
+"""Timeframe → a first open time, and the step from it: a length, or calendar months."""
 timeframes = st.sampled_from(sorted(CALENDAR))
 moments = st.integers(to_ms("1950-01-01"), to_ms("2060-01-01"))
 
 
+def nth(timeframe: str, number: int) -> datetime:
+    start, step = CALENDAR[timeframe]
+    if isinstance(step, timedelta):
+        return start + step * number
+    return start.replace(year=start.year + number * step // 12, month=number * step % 12 + 1)
+
+
 def walk(timeframe: str, moment: int) -> tuple[int, int]:
-    """The open times at or before, and after, the moment: walked on the calendar from a start close by."""
+    """The open times at or before, and after, the moment: walked on the calendar from one close by."""
     start, step = CALENDAR[timeframe]
     wanted = to_datetime(moment)
-    length = (start + step * 1_000 - start) / 1_000
-    number = int((wanted - start) / length)
-    while start + step * number > wanted:
+    number = (wanted - start) // (step if isinstance(step, timedelta) else timedelta(days=30.4) * step)
+    while nth(timeframe, number) > wanted:
         number -= 1
-    while start + step * (number + 1) <= wanted:
+    while nth(timeframe, number + 1) <= wanted:
         number += 1
-    return to_ms(start + step * number), to_ms(start + step * (number + 1))
+    return to_ms(nth(timeframe, number)), to_ms(nth(timeframe, number + 1))
 
 
 @given(timeframes, moments)
@@ -106,8 +111,7 @@ def test_against_pandas(timeframe: str, frequency: str) -> None:
 @given(st.sampled_from(["1m", "4h", "3d", "1w"]), moments, moments)
 def test_an_anchor_is_an_open_time_and_so_is_every_step_from_it(timeframe: str, anchor: int, moment: int) -> None:
     grid = Grid.of(timeframe, anchor)
-    start, step = CALENDAR[timeframe]
-    length = (start + step - start) // timedelta(milliseconds=1)
+    length = (nth(timeframe, 1) - nth(timeframe, 0)) // timedelta(milliseconds=1)
     assert (grid.floor(moment) - anchor) % length == 0
     assert 0 <= moment - grid.floor(moment) < length
     assert grid.floor(anchor) == anchor
