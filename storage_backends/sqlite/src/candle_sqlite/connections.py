@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -45,17 +45,16 @@ class Connections:
     def outside(self) -> Iterator[sqlite3.Connection]:
         """The writer's driver connection, in no transaction: for VACUUM and checkpoints."""
         with self._turn, self._writer.connect() as connection:
-            driver = connection.connection.driver_connection
-            assert isinstance(driver, sqlite3.Connection)
-            yield driver
+            yield driver_of(connection)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read transaction: one consistent state, for as long as the block lasts. The file must exist."""
-        with self._readers.begin() as connection:
-            yield connection
-            if isinstance(connection.connection.driver_connection, _Frozen):
-                connection.invalidate()
+        with self._readers.connect() as connection:
+            if isinstance(driver_of(connection), _Frozen):
+                connection.detach()
+            with connection.begin():
+                yield connection
 
     def close(self) -> None:
         """Close what is open. The last connection to close a file also takes its write-ahead log in."""
@@ -63,42 +62,37 @@ class Connections:
         self._writer.dispose()
 
     def _open_writer(self) -> sqlite3.Connection:
-        driver = self._connect(str(self.path))
-        driver.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded only before the first table
-        self._switch_to_wal(driver)
-        driver.execute("PRAGMA synchronous = NORMAL")
-        driver.execute("PRAGMA foreign_keys = ON")
-        return driver
+        return self._open(str(self.path), self._set_up_writer)
 
     def _open_reader(self) -> sqlite3.Connection:
         address = self.path.absolute().as_uri()
-        driver = self._connect(f"{address}?mode=rw", uri=True)
         try:
-            driver.execute("SELECT 1 FROM sqlite_master").fetchone()
+            return self._open(f"{address}?mode=rw", _set_up_reader, uri=True)
         except sqlite3.OperationalError:
-            driver.close()
             if self.path.with_name(self.path.name + "-wal").exists() or not self.path.exists():
                 raise
             # In a folder that may not be written SQLite cannot share the file with a writer. No log stands beside it,
             # so there is none now; a connection that relies on it serves one read.
-            driver = self._connect(f"{address}?immutable=1", uri=True, factory=_Frozen)
-            driver.execute("SELECT 1 FROM sqlite_master").fetchone()
-        driver.execute("PRAGMA query_only = ON")
+            return self._open(f"{address}?mode=ro&immutable=1", _set_up_reader, uri=True, factory=_Frozen)
+
+    def _open(self, address: str, set_up: Callable[[sqlite3.Connection], None], **options: Any) -> sqlite3.Connection:
+        timeout = self._busy_timeout
+        driver: sqlite3.Connection = sqlite3.connect(
+            address, timeout, isolation_level=None, check_same_thread=False, **options
+        )
+        try:
+            driver.execute(f"PRAGMA cache_size = -{self._cache_kib}")
+            set_up(driver)
+        except sqlite3.Error:
+            driver.close()
+            raise
         return driver
 
-    def _connect(
-        self, address: str, *, uri: bool = False, factory: type[sqlite3.Connection] = sqlite3.Connection
-    ) -> sqlite3.Connection:
-        driver = sqlite3.connect(
-            address,
-            timeout=self._busy_timeout,
-            isolation_level=None,
-            check_same_thread=False,
-            uri=uri,
-            factory=factory,
-        )
-        driver.execute(f"PRAGMA cache_size = -{self._cache_kib}")
-        return driver
+    def _set_up_writer(self, driver: sqlite3.Connection) -> None:
+        driver.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded only before the first table
+        self._switch_to_wal(driver)
+        driver.execute("PRAGMA synchronous = NORMAL")
+        driver.execute("PRAGMA foreign_keys = ON")
 
     def _switch_to_wal(self, driver: sqlite3.Connection) -> None:
         """SQLite does not wait for its lock here, so that processes which open a new file together would fail."""
@@ -114,6 +108,11 @@ class Connections:
                 return
 
 
+def _set_up_reader(driver: sqlite3.Connection) -> None:
+    driver.execute("SELECT 1 FROM sqlite_master").fetchone()  # fails here, or not at all
+    driver.execute("PRAGMA query_only = ON")
+
+
 class _Frozen(sqlite3.Connection):
     """Opened in the belief that nobody writes the file."""
 
@@ -125,7 +124,7 @@ def blank() -> Engine:
 
 def driver_of(connection: Connection) -> sqlite3.Connection:
     """The stdlib connection under SQLAlchemy's, in the same transaction."""
-    driver = connection.connection.driver_connection
+    driver: Any = connection.connection.dbapi_connection
     assert isinstance(driver, sqlite3.Connection)
     return driver
 

@@ -34,7 +34,9 @@ def _storage_error(path: Path, cause: BaseException | None) -> StorageError:
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
             return _cannot_open(path, cause)
         case sqlite3.SQLITE_READONLY:
-            return StorageReadOnlyError(f"{name!r} is read-only ({cause}); give yourself permission to write it")
+            return StorageReadOnlyError(
+                f"{name!r} is read-only ({cause}); give yourself permission to write it and its folder"
+            )
         case sqlite3.SQLITE_FULL:
             return StorageFullError(
                 f"no room left to write {name!r} ({cause}); nothing of this write was stored: free space and run again"

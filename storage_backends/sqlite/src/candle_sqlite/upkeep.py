@@ -27,7 +27,7 @@ def _analyze(driver: sqlite3.Connection) -> Outcome:
 def _vacuum(driver: sqlite3.Connection) -> Outcome:
     """Give free pages back to the disk, in place."""
     before = _free_pages(driver)
-    driver.execute("PRAGMA incremental_vacuum").fetchall()
+    driver.executescript("PRAGMA incremental_vacuum")  # `execute` would stop after the first page
     return before - _free_pages(driver), ()
 
 

@@ -1,0 +1,87 @@
+"""Schema versions: up, never down, all or nothing."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, inspect, text
+
+from candle_hookspecs import LoadRead, Registration, SaveWrite, StorageError, StorageSchemaError, SymbolQuery
+from candle_sql import MIGRATIONS, Migration
+from candle_sqlite import SqliteStorage
+from candle_testkit.context import make_context
+from candle_testkit.contracts.storage.harness import BTC, SYMBOL, answer, candles
+
+
+def add_notes(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE markets ADD COLUMN notes TEXT"))
+
+
+def columns_of(connection: Connection) -> list[str]:
+    return [column["name"] for column in inspect(connection).get_columns("markets")]
+
+
+def fail_half_way(connection: Connection) -> None:
+    add_notes(connection)
+    connection.execute(text("SELECT no_such_column FROM markets"))
+
+
+class Next(SqliteStorage):
+    """The program after this one."""
+
+    migrations = (*MIGRATIONS, Migration(MIGRATIONS[-1].version + 1, add_notes))
+
+
+class Failing(SqliteStorage):
+    """A program whose step does not work."""
+
+    migrations = (*MIGRATIONS, Migration(MIGRATIONS[-1].version + 1, fail_half_way))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a database of the present version, one candle in it."""
+    storage = open_as(SqliteStorage, tmp_path)
+    storage.candle_register([Registration(market=BTC, timeframes=("1m",))])
+    storage.candle_save(SaveWrite(answers=(answer(candles([0])),)))
+    storage.candle_close()
+    return tmp_path
+
+
+def open_as(kind: type[SqliteStorage], folder: Path) -> SqliteStorage:
+    return kind(kind.Settings(), make_context(folder, "sqlite"))
+
+
+def test_an_older_database_is_brought_up_to_date_by_reading_it(folder: Path) -> None:
+    newer = open_as(Next, folder)
+    assert newer.candle_load(LoadRead(symbol=SYMBOL)) == candles([0])
+    with newer._read() as connection:
+        assert "notes" in columns_of(connection)
+    newer.candle_close()
+
+
+def test_a_newer_database_is_refused(folder: Path) -> None:
+    newer = open_as(Next, folder)
+    newer.candle_register([Registration(market=BTC, timeframes=("1h",))])
+    newer.candle_close()
+    storage = open_as(SqliteStorage, folder)
+    with pytest.raises(StorageSchemaError, match=r"version 2, .* up to 1; upgrade"):
+        storage.candle_symbols(SymbolQuery())
+    with pytest.raises(StorageSchemaError, match=r"version 2, .* up to 1; upgrade"):
+        storage.candle_save(SaveWrite(answers=(answer(candles([1])),)))
+    storage.candle_close()
+
+
+def test_a_step_that_fails_changes_nothing(folder: Path) -> None:
+    broken = open_as(Failing, folder)
+    with pytest.raises(StorageError, match="no_such_column"):
+        broken.candle_symbols(SymbolQuery())
+    broken.candle_close()
+    storage = open_as(SqliteStorage, folder)
+    assert storage.candle_load(LoadRead(symbol=SYMBOL)) == candles([0])
+    with storage._read() as connection:
+        assert "notes" not in columns_of(connection)
+    storage.candle_close()
+
+
+def test_versions_count_up_from_one() -> None:
+    assert [step.version for step in MIGRATIONS] == list(range(1, len(MIGRATIONS) + 1))
