@@ -13,6 +13,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDDLCompiler
 from sqlalchemy.pool import NullPool, QueuePool
 
 _RETRY: Final = 0.02  # seconds between attempts to switch a new file to WAL
+_UNSHAREABLE: Final = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
 class _Documenting(SQLiteDDLCompiler):
@@ -68,8 +69,9 @@ class Connections:
         address = self.path.absolute().as_uri()
         try:
             return self._open(f"{address}?mode=rw", _set_up_reader, uri=True)
-        except sqlite3.OperationalError:
-            if self.path.with_name(self.path.name + "-wal").exists() or not self.path.exists():
+        except sqlite3.OperationalError as error:
+            shared = self.path.with_name(self.path.name + "-wal").exists()
+            if error.sqlite_errorcode & 0xFF not in _UNSHAREABLE or shared or not self.path.exists():
                 raise
             # In a folder that may not be written SQLite cannot share the file with a writer. No log stands beside it,
             # so there is none now; a connection that relies on it serves one read.
