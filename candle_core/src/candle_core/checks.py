@@ -3,6 +3,7 @@
 Closed candles with sound numbers, and proof that reaches no further than the exchange can know.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,6 +38,11 @@ class CheckedPage:
     doubt_from: int
     open_rows: int
 
+    def within(self, span: Span) -> "CheckedPage":
+        """The same, with nothing from outside the span."""
+        proofs = (replace(proof, span=inside) for proof in self.proofs if (inside := proof.span.intersect(span)))
+        return replace(self, batch=self.batch.between(span), proofs=tuple(proofs))
+
 
 def settled_until(grid: Grid, exchange_time: int, settle: int) -> int:
     """The first open time that is not settled yet.
@@ -63,17 +69,40 @@ def check(page: Page, grid: Grid, capabilities: ProviderCapabilities) -> Checked
     if not closed.all():
         settled = min(settled, int(batch.open_time[~closed][0]))
     doubt_from = grid.floor(page.answered_at - capabilities.settle - capabilities.doubt)
-    # Behind the newest row nothing bears emptiness out, so near the present it is not believed.
-    believed = min(settled, max(doubt_from, batch.last + 1 if len(batch) else doubt_from))
+    # Behind the newest candle nothing bears emptiness out, so near the present it is not believed.
+    runs_until = _runs_until(page, grid)
+    believed = min(settled, max(doubt_from, runs_until))
     kept = batch[: int(np.searchsorted(batch.open_time, settled))]
     return CheckedPage(
         batch=kept,
-        proofs=tuple(replace(proof, span=span) for proof in page.proofs if (span := _until(proof.span, believed))),
+        proofs=tuple(_believable(page, runs_until, believed)),
         asserted=_until(page.asserted, settled) if page.asserted else None,
         settled=settled,
         doubt_from=doubt_from,
         open_rows=len(batch) - len(kept),
     )
+
+
+def _runs_until(page: Page, grid: Grid) -> int:
+    """Until when the newest candle runs: no other opens before. The exchange says so, or the candle fills its slot."""
+    if not len(page.batch):
+        return 0
+    if page.reach is not None:
+        return page.reach
+    last = page.batch.last
+    return grid.after(last) if grid.floor(last) == last else last + 1
+
+
+def _believable(page: Page, runs_until: int, edge: int) -> Iterator[Proof]:
+    """The page's proofs up to `edge`.
+
+    One that ends with the newest candle's opening goes on as long as that candle runs.
+    """
+    newest = page.batch.last + 1 if len(page.batch) else None
+    for proof in page.proofs:
+        end = max(runs_until, proof.span.end) if proof.span.end == newest else proof.span.end
+        if proof.span.start < edge:
+            yield replace(proof, span=Span(proof.span.start, min(end, edge)))
 
 
 def _until(span: Span, edge: int) -> Span | None:

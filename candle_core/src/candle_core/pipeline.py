@@ -135,6 +135,9 @@ class Pipeline:
         """Fetch, check, and put what is left of the window back on the list."""
         page = await self._fetch(window.request)
         checked = check(page, self.grid, self._provider.capabilities)
+        if not self.grid.count(window.span):
+            # Only what opens between two slots was wanted; the candle that proves it belongs to another range.
+            checked = checked.within(window.span)
         self.tally.fresh += self._fresh(checked.batch)
         believed = self.work.settle(window, checked)
         self._adapt(window.span, page)

@@ -44,14 +44,9 @@ def cut(request: FetchRequest, grid: Grid, capabilities: ProviderCapabilities) -
     edges = [span.start, *(mark for mark in marks if span.start < mark < span.end), span.end]
     windows = [Span(start, end) for start, end in pairwise(edges)]
     costs = capabilities.cost(request.kind)
-    return [replace(request, span=window, limit=min(size, _rows(window, grid)), costs=costs) for window in windows]
-
-
-def _rows(window: Span, grid: Grid) -> int:
-    """How many rows to ask for: one more than there are slots where something may open between two of them unseen."""
-    slots = grid.count(window)
-    behind_a_slot = grid.floor(window.end - 1) == window.end - 1
-    return max(1, slots if behind_a_slot else slots + 1)
+    return [
+        replace(request, span=window, limit=min(size, max(1, grid.count(window))), costs=costs) for window in windows
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +144,11 @@ class WorkList:
         believed: list[Proof] = []
         for piece in _before(answer.settled, unknown - self.proven):
             asserted = answer.asserted is not None and piece.intersect(answer.asserted) is not None
+            if piece.start >= answer.doubt_from and (asserted or window.doubted or not self._grid.count(piece)):
+                continue
             if not self._grid.count(piece):
                 if not asserted:
                     self._extra.append(self._between_slots(piece, window.request.anchor))
-            elif piece.start >= answer.doubt_from and (asserted or window.doubted):
-                continue
             elif not asserted:
                 if piece == window.span:
                     raise MalformedAnswerError(f"the answer says nothing of {window.request!s}")
@@ -216,7 +211,7 @@ class WorkList:
         others = [other for other in self._capabilities.anchors if other is not anchor]
         span = Span(piece.start, whole.end) if anchor is Anchor.START else Span(whole.start, piece.end)
         if others:
-            limit = min(size, _rows(span, grid))
+            limit = min(size, max(1, grid.count(span)))
         elif anchor is Anchor.START:
             span, limit = Span(grid.after(piece.start, -1), piece.end), size
         else:

@@ -97,6 +97,8 @@ class Page:
         proofs: what the answer proves.
         asserted: the stretch that the answer says is empty without proving it: the rest of the span after a short or
             empty answer. None: it says nothing.
+        reach: until when the newest candle runs (its close time + 1 ms), where the exchange says so. None: a candle on
+            the grid is taken to fill its slot.
         feedback: what the headers said of limits.
         size: bytes of the body on the wire.
     """
@@ -109,6 +111,7 @@ class Page:
     trades: Sequence[Trade] = ()
     proofs: tuple[Proof, ...] = ()
     asserted: Span | None = None
+    reach: int | None = None
     feedback: LimitFeedback = field(default_factory=LimitFeedback)
     size: int = 0
 
@@ -119,6 +122,7 @@ class Page:
         batch: CandleBatch,
         *,
         answered_at: int,
+        reach: int | None = None,
         feedback: LimitFeedback | None = None,
         size: int = 0,
     ) -> "Page":
@@ -150,13 +154,13 @@ class Page:
             )
         came = len(batch) + batch.repeated
         asserted = Span(*rest) if came < request.limit and rest[0] < rest[1] else None
-        proof = Proof(Span(*proven), Evidence.ANCHORED)
         return cls(
             request=request,
             answered_at=answered_at,
             batch=batch,
+            proofs=(Proof(Span(*proven), Evidence.ANCHORED),),
+            asserted=asserted,
+            reach=reach,
             feedback=feedback,
             size=size,
-            proofs=(proof,),
-            asserted=asserted,
         )

@@ -103,10 +103,13 @@ class BinanceProvider:
         else:
             parameters["endTime"] = span.end - 1
         answer = await self._client.get("/api/v3/klines", parameters)
+        batch = self.candle_decode(answer.body)
+        close = wire.newest_close(answer.body)
         return Page.of(
             request,
-            self.candle_decode(answer.body),
+            batch,
             answered_at=answer.moment,
+            reach=None if close is None else close + 1,
             feedback=answer.feedback,
             size=answer.size,
         )

@@ -25,6 +25,7 @@ FIELDS: Final = (
 """The column that each field of a row becomes; empty: not kept, since it follows from the others or says nothing."""
 
 _decoder: Final = msgspec.json.Decoder(list[Row], strict=False)
+_row_decoder: Final = msgspec.json.Decoder(Row, strict=False)
 
 
 def decode(raw: Any) -> CandleBatch:
@@ -45,6 +46,13 @@ def decode(raw: Any) -> CandleBatch:
     if not np.isfinite(table).all():
         raise MalformedAnswerError(f"a number of a candle is not finite; the answer begins {beginning(raw)}")
     return CandleBatch.from_columns({name: table[:, place] for place, name in enumerate(FIELDS) if name})
+
+
+def newest_close(body: bytes) -> int | None:
+    """When the last row's candle closes, UTC ms, inclusive; None for an empty list. The body was decoded before."""
+    start, end = body.rfind(b"["), body.rfind(b"]")
+    row = body[start:end]
+    return _row_decoder.decode(row)[6] if row.endswith(b"]") else None
 
 
 def beginning(raw: Any) -> str:
