@@ -15,7 +15,7 @@ import pytest
 from candle_core.cli.app import run
 from candle_testkit.sandbox import Limits, Sandbox, SandboxConfig
 
-COMMAND = Path(sys.executable).with_name("candle")
+COMMAND = str(Path(sys.executable).with_name("candle"))
 NOW = "2024-03-01T00:00:30"
 KLINES = "/api/v3/klines"
 

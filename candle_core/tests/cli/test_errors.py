@@ -134,7 +134,7 @@ def in_small_room(folder: Path, size: str, then: str, *words: str) -> Outcome:
     ):
         pytest.skip("this system lets us mount nothing")
     script = f'{room} && {then} && exec "$0" "$@"'
-    typed = ["unshare", "-rm", "sh", "-c", script, str(COMMAND), *words]
+    typed = ["unshare", "-rm", "sh", "-c", script, COMMAND, *words]
     done = subprocess.run(typed, cwd=folder, capture_output=True, text=True, check=False)
     return Outcome(done.returncode, done.stdout, done.stderr)
 

@@ -1,5 +1,6 @@
 """How an error becomes one line, one JSON document and one exit code."""
 
+import errno
 import json
 import os
 import signal
@@ -50,7 +51,7 @@ def report(error: Exception, *, as_json: bool) -> int:
     """
     if isinstance(error, click.exceptions.Abort):  # what click makes of Ctrl-C outside of our own signal handling
         error = Interrupted(signal.SIGINT, "interrupted")
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and (error.filename or error.errno == errno.ENOSPC):
         error = _OutputError(f"cannot read or write {error.filename or 'standard output'!r}: {error.strerror or error}")
     if os.environ.get("CANDLE_DEBUG") == "1":
         traceback.print_exception(error)

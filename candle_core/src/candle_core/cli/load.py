@@ -16,7 +16,7 @@ from candle_core.cli.export import SUFFIXES, atomic, need_arrow, writer
 from candle_core.cli.running import run_async
 from candle_hookspecs import BadInputError, CandleBatch, Candles, iso
 
-CHUNK: Final = 50_000
+CHUNK: Final = 20_000
 """Candles in memory at once."""
 
 
