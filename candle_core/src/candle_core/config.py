@@ -117,7 +117,7 @@ def _config(tables: _Table, file: Path | None, base_dir: Path, text: str) -> Con
         if not isinstance(value, dict):
             raise ConfigError(f"{_place((key,), file, text)}: {key!r} is a table; write [{key}]")
     storage = dict(tables.get("storage", {}))
-    backend = storage.pop("backend", "sqlite")
+    backend = _name(storage.pop("backend", "sqlite"), ("storage", "backend"), file, text)
     return Config(
         file=file,
         base_dir=base_dir,
@@ -134,26 +134,35 @@ def _plugin_tables(tables: _Table, kind: str, file: Path | None, text: str) -> I
         if not isinstance(values, dict):
             raise ConfigError(f"{_place((kind, name), file, text)}: {name!r} is a table; write [{kind}.{name}]")
         rest = {key: value for key, value in values.items() if key != "plugin"}
-        yield name, PluginTable(name.lower(), values.get("plugin", name.lower()), (kind, name), rest)
+        plugin = _name(values.get("plugin", name.lower()), (kind, name, "plugin"), file, text)
+        yield name, PluginTable(name.lower(), plugin, (kind, name), rest)
+
+
+def _name(value: Any, path: tuple[str, ...], file: Path | None, text: str) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"{_place(path, file, text)}: {path[-1]!r} is the name of a plugin, not {value!r}")
+    return value
 
 
 # ── secrets ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _reveal(value: Any, place: str) -> Any:
-    """Replace ``{env = "NAME"}`` and ``{file = "path"}`` by what they point to."""
+def _reveal(value: Any, place: str, base_dir: Path) -> Any:
+    """Replace ``{env = "NAME"}`` and ``{file = "path"}`` by what they point to; paths start at the TOML's folder."""
     if not isinstance(value, dict):
         return value
     if value.keys() == {"env"}:
-        if value["env"] not in os.environ:
+        if str(value["env"]) not in os.environ:
             raise ConfigError(f"{place}: the environment variable {value['env']!r} is not set")
         return os.environ[value["env"]]
     if value.keys() == {"file"}:
         try:
-            return Path(value["file"]).expanduser().read_text(encoding="utf-8").strip()
+            return (base_dir / Path(str(value["file"])).expanduser()).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise ConfigError(f"{place}: cannot read the file {value['file']!r}: {error.strerror}") from None
-    return {key: _reveal(inner, place) for key, inner in value.items()}
+        except UnicodeDecodeError:
+            raise ConfigError(f"{place}: the file {value['file']!r} is no text in UTF-8") from None
+    return {key: _reveal(inner, place, base_dir) for key, inner in value.items()}
 
 
 # ── validation ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -162,7 +171,8 @@ def _reveal(value: Any, place: str) -> Any:
 def _validate(
     model: type[_Model], values: Mapping[str, Any], path: tuple[str, ...], file: Path | None, text: str
 ) -> _Model:
-    revealed = {key: _reveal(value, _place((*path, key), file, text)) for key, value in values.items()}
+    base_dir = file.resolve().parent if file else Path.cwd()
+    revealed = {key: _reveal(value, _place((*path, key), file, text), base_dir) for key, value in values.items()}
     try:
         return model.model_validate(revealed)
     except ValidationError as error:
@@ -181,17 +191,33 @@ def _problem(
 ) -> str:
     keys = tuple(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        return _unknown_key(keys[-1], (*path, *keys[:-1]), tuple(model.model_fields), file, text)
-    shown = "" if _secret(model, keys) or not keys or keys[0] not in values else f" (it is {values[keys[0]]!r})"
+        return _unknown_key(keys[-1], (*path, *keys[:-1]), _fields(model, keys[:-1]), file, text)
+    shown = f" (it is {values[keys[0]]!r})" if _may_be_shown(model, keys, values) else ""
     name = ".".join(keys) or ".".join(path)
     return f"{_place((*path, *keys), file, text)}: {name!r}: {detail['msg']}{shown}"
 
 
-def _secret(model: type[BaseModel], keys: tuple[str, ...]) -> bool:
-    if not keys or keys[0] not in model.model_fields:
-        return True
-    annotation = model.model_fields[keys[0]].annotation
-    return any(kind in (SecretStr, SecretBytes) for kind in (annotation, *get_args(annotation)))
+def _fields(model: type[BaseModel], keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The keys that are valid in a table inside a plugin's table."""
+    for key in keys:
+        inner = model.model_fields[key].annotation if key in model.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return ()
+        model = inner
+    return tuple(model.model_fields)
+
+
+def _may_be_shown(model: type[BaseModel], keys: tuple[str, ...], values: Mapping[str, Any]) -> bool:
+    """Only a plain value that stands where no secret may stand; tables and lists may hold one."""
+    if len(keys) != 1 or keys[0] not in model.model_fields or keys[0] not in values:
+        return False
+    return isinstance(values[keys[0]], str | int | float) and not _secret(model.model_fields[keys[0]].annotation)
+
+
+def _secret(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return any(_secret(inner.annotation) for inner in annotation.model_fields.values())
+    return annotation in (SecretStr, SecretBytes) or any(map(_secret, get_args(annotation)))
 
 
 def _unknown_key(key: str, path: tuple[str, ...], valid: Iterable[str], file: Path | None, text: str) -> str:

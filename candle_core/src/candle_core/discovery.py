@@ -4,6 +4,8 @@ Reading what is installed imports nothing; a class is imported when it is asked 
 """
 
 import difflib
+import itertools
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -69,14 +71,19 @@ class InstalledPlugin:
 
 @cache
 def installed_plugins() -> tuple[InstalledPlugin, ...]:
-    """Every plugin of every installed distribution, sorted. Reads metadata only."""
-    found = {
-        InstalledPlugin(_GROUPS[point.group], point.name, distribution.name, distribution.version, point.value)
-        for distribution in distributions()
-        for point in distribution.entry_points
-        if point.group in _GROUPS
-    }
-    return tuple(sorted(found))
+    """Every plugin of every installed distribution, sorted. Reads metadata only.
+
+    Of one distribution that stands on the path twice, the first copy counts, as it does for `import`.
+    """
+    found: dict[str, list[InstalledPlugin]] = {}
+    for distribution in distributions():
+        points = [point for point in distribution.entry_points if point.group in _GROUPS]
+        if points and (name := distribution.name) and (key := re.sub(r"[-_.]+", "-", name).lower()) not in found:
+            found[key] = [
+                InstalledPlugin(_GROUPS[point.group], point.name, name, distribution.version, point.value)
+                for point in points
+            ]
+    return tuple(sorted(itertools.chain.from_iterable(found.values())))
 
 
 def find_plugin(kind: PluginKind, name: str, installed: Iterable[InstalledPlugin] | None = None) -> InstalledPlugin:

@@ -48,6 +48,8 @@ def register(manager: pluggy.PluginManager, name: str, plugin: object) -> Regist
         manager.register(registered, name)
     except pluggy.PluginValidationError as error:
         raise BrokenPluginError(f"plugin {name!r}: {error}") from error
+    except ValueError as error:
+        raise BrokenPluginError(f"two plugins are called {name!r}") from error
     return registered
 
 
