@@ -1,0 +1,35 @@
+"""More symbols than one statement takes parameters for."""
+
+from candle_hookspecs import LoadRead, Registration, SaveReceipt, SaveWrite, SymbolQuery
+from candle_sqlite import SqliteStorage
+from candle_testkit.contracts.storage.harness import answer, candles, market, slot, span
+
+
+def test_a_live_minute_of_a_whole_exchange(storage: SqliteStorage) -> None:
+    listed = [market(f"B{number}") for number in range(1_200)]
+    records = storage.candle_register([Registration(market=one, timeframes=("1m", "1h")) for one in listed])
+    assert len(records) == 2_400
+
+    def write(minute: int) -> SaveWrite:
+        return SaveWrite(
+            answers=tuple(
+                answer(candles([minute], price), minute + 1, proven=span(minute, minute + 1), symbol=one.symbol("1m"))
+                for price, one in enumerate(listed, start=1)
+            )
+        )
+
+    assert storage.candle_save(write(0)) == SaveReceipt(inserted=1_200)
+    assert storage.candle_save(write(1)) == SaveReceipt(inserted=1_200)
+    assert storage.candle_save(write(1)) == SaveReceipt(unchanged=1_200)
+    found = storage.candle_symbols(SymbolQuery(timeframe="1m", quote="usdt", statistics=True))
+    assert {(one.first, one.last, one.rows) for one in found if one.symbol.base != "BTC"} == {(slot(0), slot(1), 2)}
+    assert storage.candle_load(LoadRead(symbol=listed[700].symbol("1m"), span=span(1, 2))) == candles([1], 701)
+
+
+def test_a_small_registration_of_a_known_exchange_changes_nothing_else(storage: SqliteStorage) -> None:
+    listed = [market(f"B{number}") for number in range(20)]
+    storage.candle_register([Registration(market=one, timeframes=("1m",)) for one in listed])
+    before = storage.candle_symbols(SymbolQuery())
+    (record,) = storage.candle_register([Registration(market=listed[7], timeframes=("1m",))])
+    assert record in before
+    assert storage.candle_symbols(SymbolQuery()) == before
