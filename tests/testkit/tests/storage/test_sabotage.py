@@ -62,7 +62,7 @@ def test_an_adopter_sees_the_check_by_name(tmp_path: Path) -> None:
     module = textwrap.dedent("""
         from candle_hookspecs import COLUMNS
         from candle_testkit.context import make_context
-from candle_testkit.contracts.storage import StorageContract
+        from candle_testkit.contracts.storage import StorageContract
         from candle_testkit.memory import MemoryStorage
 
         class Rounding(MemoryStorage):
