@@ -1,6 +1,7 @@
 """What the candle data manager does, in about a minute and without the internet.
 
-Starts an exchange on this machine, then types the commands that a user would type, and shows what they print.
+Starts an exchange on this machine, then types the commands that a user would type, and shows what they print. What is
+collected lies in ./demo-data, which each run begins anew, or in a new folder that is given as an argument.
 """
 
 import contextlib
@@ -17,7 +18,8 @@ from candle_testkit.sandbox import Sandbox, SandboxConfig
 
 CANDLE = Path(sys.executable).with_name("candle")
 ROOT = Path(__file__).resolve().parents[1]
-FOLDER = ROOT / "demo-data"
+OWN = ROOT / "demo-data"
+FOLDER = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else OWN
 KLINES = "/api/v3/klines"
 
 MARKETS = ["BTC/USDT", "ETH/USDT", "SOL/USDT"]
@@ -27,8 +29,11 @@ LATENCY_MS = 120  # about as far as a real exchange is
 
 
 def main() -> None:
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir()
+    if FOLDER == OWN:
+        shutil.rmtree(OWN, ignore_errors=True)
+    if FOLDER.exists():
+        sys.exit(f"{FOLDER} is there already; name a folder that is not")
+    FOLDER.mkdir(parents=True)
     with Sandbox(SandboxConfig(latency_ms=LATENCY_MS)) as sandbox:
         say(f"An exchange with {len(sandbox.markets)} markets now runs on this machine, at {sandbox.url}.")
         (FOLDER / "candle.toml").write_text(
@@ -72,8 +77,9 @@ def stop_half_way(sandbox: Sandbox) -> None:
     while process.poll() is None and asked(sandbox) < half:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    process.wait()
-    say(f"It ended with exit code {process.returncode}.")
+    if (code := process.wait()) != 130:
+        sys.exit(f"the demo stops here: interrupted, the command should end with exit code 130, not {code}")
+    say("It ended with exit code 130.")
 
 
 def slot_equation() -> None:

@@ -1,0 +1,79 @@
+"""What a person at a terminal sees: a progress bar on standard error, tables that fit the width."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from .conftest import COMMAND
+
+MONTH = ("collect", "BINANCE", "SPOT", "BTC/USDT", "1m", "--start", "2024-01-01", "--end", "2024-02-01")
+DAY = ("load", "BINANCE", "SPOT", "BTC/USDT", "1m", "--count", "5")
+
+
+@contextmanager
+def terminal(columns: int) -> Iterator[tuple[int, int]]:
+    """Both ends of a terminal of that width."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    try:
+        yield ours, theirs
+    finally:
+        os.close(ours)
+
+
+def seen(ours: int) -> str:
+    """What was printed, without colours and the moves of the cursor."""
+    text = b""
+    while True:
+        try:
+            piece = os.read(ours, 65_536)
+        except OSError:  # how Linux says that the other end was closed
+            break
+        if not piece:
+            break
+        text += piece
+    return re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", text.decode())
+
+
+def test_a_bar_is_drawn_and_the_document_stays_clean(config: Path) -> None:
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
+    with terminal(100) as (ours, theirs):
+        process = subprocess.Popen(
+            [COMMAND, *MONTH, "--json"], stdout=subprocess.PIPE, stderr=theirs, env=environment, text=True
+        )
+        os.close(theirs)
+        drawn = seen(ours)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert json.loads(out)["symbols"][0]["state"] == "complete"
+    assert re.search(r"BTC/USDT ━+.* \d+% +[\d,]+ candles", drawn), drawn
+
+
+def test_no_bar_where_there_is_no_terminal(config: Path) -> None:
+    done = subprocess.run([COMMAND, *MONTH], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+@pytest.mark.usefixtures("day")
+@pytest.mark.parametrize(("width", "spared"), [(80, True), (160, False)])
+def test_a_table_fits_the_terminal(width: int, spared: bool) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    with terminal(width) as (ours, theirs):
+        process = subprocess.Popen([COMMAND, *DAY], stdout=theirs, stdin=theirs, env=environment | {"TERM": "xterm"})
+        os.close(theirs)
+        lines = seen(ours).splitlines()
+        assert process.wait(30) == 0
+    assert max(map(len, lines)) <= width
+    assert ("taker_buy_volume" in lines[0]) is not spared
+    assert bool(re.fullmatch(r"this terminal is too narrow for: .*\btaker_buy_volume", lines[-1])) is spared
+    assert len(lines) == 1 + 1 + 5 + spared
