@@ -1,5 +1,6 @@
 """Only what is final is kept, and proof reaches no further than the exchange can know."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candle_core.checks import check, settled_until
+from candle_core.spans import Spans
 from candle_core.timeframes import Grid
 from candle_hookspecs import (
     REQUIRED_COLUMNS,
@@ -112,9 +114,24 @@ def test_nothing_that_may_still_change_is_kept_or_proven(
     open_from = min([time for time in came if time not in final], default=2**62)
     assert checked.batch.open_time.tolist() == [time for time in final if time < min(open_from, checked.settled)]
     assert len(checked.batch) + checked.open_rows == len(came)
-    said = [proof.span for proof in checked.proofs] + ([checked.asserted] if checked.asserted else [])
+    said = [proof.span for proof in checked.proofs] + list(checked.asserted)
     assert all(span.end <= min(open_from, NOON + now - settle) for span in said)
-    # an emptiness behind the newest row is believed only when it is old enough
-    newest = came[-1] if came else NOON - 1
+    # Emptiness behind the newest candle is believed only when old enough; one that fills its slot runs to its end.
+    runs_until = NOON if not came else came[-1] + (1 if came[-1] % MINUTE else MINUTE)
     for proof in checked.proofs:
-        assert proof.span.end <= max(newest + 1, NOON + now - settle - doubt)
+        assert proof.span.end <= max(runs_until, NOON + now - settle - doubt)
+    if len(came) < limit:
+        spoken = Spans.of(said)
+        until = min(span.end, checked.settled)
+        assert not span.start < until or Spans((Span(span.start, until),)) - spoken == Spans(), (
+            "it speaks of all it knows"
+        )
+
+
+def test_the_exchange_may_say_until_when_its_newest_candle_runs() -> None:
+    span = Span(NOON, NOON + 10 * MINUTE)
+    page = page_of([NOON, NOON + MINUTE], NOON + 60 * MINUTE, span, limit=2)
+    (own,) = check(page, GRID, able()).proofs
+    (told,) = check(replace(page, reach=NOON + MINUTE + 20_000), GRID, able()).proofs
+    assert own.span == Span(NOON, NOON + 2 * MINUTE), "a candle on the grid fills its slot"
+    assert told.span == Span(NOON, NOON + MINUTE + 20_000)

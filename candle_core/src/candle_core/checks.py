@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from candle_core.spans import Spans
 from candle_core.timeframes import Grid
 from candle_hookspecs import (
     PRICE_COLUMNS,
@@ -27,13 +28,13 @@ class CheckedPage:
 
     Attributes:
         batch: closed candles. open_rows: how many were left out because they may still change.
-        proofs, asserted: what the page says, up to `settled`.
+        proofs, asserted: what the page says, up to `settled`. What would be proof were it not so recent is asserted.
         settled: the first open time of which the answer cannot know the final candle.
     """
 
     batch: CandleBatch
     proofs: tuple[Proof, ...]
-    asserted: Span | None
+    asserted: Spans
     settled: int
     doubt_from: int
     open_rows: int
@@ -72,11 +73,12 @@ def check(page: Page, grid: Grid, capabilities: ProviderCapabilities) -> Checked
     # Behind the newest candle nothing bears emptiness out, so near the present it is not believed.
     runs_until = _runs_until(page, grid)
     believed = min(settled, max(doubt_from, runs_until))
+    said = (*((page.asserted,) if page.asserted else ()), *(_from(proof.span, believed) for proof in page.proofs))
     kept = batch[: int(np.searchsorted(batch.open_time, settled))]
     return CheckedPage(
         batch=kept,
         proofs=tuple(_believable(page, runs_until, believed)),
-        asserted=_until(page.asserted, settled) if page.asserted else None,
+        asserted=Spans.of(span for one in said if one and (span := _until(one, settled))),
         settled=settled,
         doubt_from=doubt_from,
         open_rows=len(batch) - len(kept),
@@ -103,6 +105,10 @@ def _believable(page: Page, runs_until: int, edge: int) -> Iterator[Proof]:
         end = max(runs_until, proof.span.end) if proof.span.end == newest else proof.span.end
         if proof.span.start < edge:
             yield replace(proof, span=Span(proof.span.start, min(end, edge)))
+
+
+def _from(span: Span, edge: int) -> Span | None:
+    return Span(max(span.start, edge), span.end) if span.end > edge else None
 
 
 def _until(span: Span, edge: int) -> Span | None:

@@ -142,16 +142,17 @@ class WorkList:
         self.prove(answer.proofs)
         contradicted = any(proof.span.intersect(window.scope) for proof in answer.proofs)
         believed: list[Proof] = []
+        says_something = answer.asserted or any(proof.span.intersect(window.span) for proof in answer.proofs)
         for piece in _before(answer.settled, unknown - self.proven):
-            asserted = answer.asserted is not None and piece.intersect(answer.asserted) is not None
+            if not says_something:
+                raise MalformedAnswerError(f"the answer says nothing of {window.request!s}")
+            asserted = bool(Spans((piece,)) & answer.asserted)
             if piece.start >= answer.doubt_from and (asserted or window.doubted or not self._grid.count(piece)):
                 continue
             if not self._grid.count(piece):
                 if not asserted:
                     self._extra.append(self._between_slots(piece, window.request.anchor))
             elif not asserted:
-                if piece == window.span:
-                    raise MalformedAnswerError(f"the answer says nothing of {window.request!s}")
                 self._fresh.appendleft(piece)
             elif window.doubted and not contradicted:
                 believed.append(Proof(Span(piece.start, min(piece.end, answer.doubt_from)), Evidence.REPEATED))
