@@ -10,9 +10,9 @@ stays quick.
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+import typing
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from candle_core import blocking
     from candle_core.manager import Candles, open
     from candle_hookspecs import (
@@ -24,18 +24,6 @@ if TYPE_CHECKING:
         SlotReport,
         Symbol,
     )
-
-_HOME = {
-    "CandleBatch": "candle_hookspecs",
-    "CandleError": "candle_hookspecs",
-    "Candles": "candle_core.manager",
-    "CollectionConfig": "candle_hookspecs",
-    "CollectionProgress": "candle_hookspecs",
-    "CollectionSummary": "candle_hookspecs",
-    "SlotReport": "candle_hookspecs",
-    "Symbol": "candle_hookspecs",
-    "open": "candle_core.manager",
-}
 
 __all__ = [
     "CandleBatch",
@@ -50,14 +38,24 @@ __all__ = [
     "open",
 ]
 
+_HOMES = {
+    "CandleBatch": "candle_hookspecs",
+    "CandleError": "candle_hookspecs",
+    "Candles": "candle_core.manager",
+    "CollectionConfig": "candle_hookspecs",
+    "CollectionProgress": "candle_hookspecs",
+    "CollectionSummary": "candle_hookspecs",
+    "SlotReport": "candle_hookspecs",
+    "Symbol": "candle_hookspecs",
+    "open": "candle_core.manager",
+}
 
-def __getattr__(name: str) -> Any:
+
+def __getattr__(name: str) -> object:
     if name == "blocking":
         return importlib.import_module("candle_core.blocking")
-    if name not in _HOME:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+    found: object = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found

@@ -34,7 +34,7 @@ class ExchangeClock:
         """UTC milliseconds on the exchange's clock; the local clock's until the exchange was heard."""
         return self.local.now() + (self.offset or 0)
 
-    def observe(self, server_time: int) -> None:
-        """Hear what time it is there, just now."""
-        offset = server_time - self.local.now()
+    def observe(self, server_time: int, local_time: int | None = None) -> None:
+        """Hear what time it was there at a moment of the local clock (just now, if not said)."""
+        offset = server_time - (self.local.now() if local_time is None else local_time)
         self.offset = offset if self.offset is None else max(self.offset, offset)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, SecretBytes, SecretStr, ValidationError
-from pydantic_core import ErrorDetails
 
 from candle_hookspecs import ConfigError
 
@@ -182,7 +181,7 @@ def _validate(
 
 
 def _problem(
-    detail: ErrorDetails,
+    detail: Mapping[str, Any],
     model: type[BaseModel],
     values: Mapping[str, Any],
     path: tuple[str, ...],

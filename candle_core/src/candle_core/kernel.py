@@ -60,7 +60,7 @@ class Provider:
         """Learn the exchange's clock, once."""
         async with self.warm:
             if self.clock.offset is None and (info := await self.hooks.warmup(WarmupScope())) and info.server_time:
-                self.clock.observe(info.server_time)
+                self.clock.observe(info.server_time, info.local_time)
 
 
 class Kernel:

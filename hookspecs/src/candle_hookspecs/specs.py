@@ -189,9 +189,8 @@ class CandleSpecs(Protocol):
             @hookimpl
             async def candle_warmup(self, scope):
                 await self.context.budget.spend({"requests": 1})
-                local = self.context.clock.now()
                 answer = await self._get("/time")
-                return MarketInfo(server_time=answer["serverTime"], local_time=local)
+                return MarketInfo(server_time=answer["serverTime"], local_time=self.context.clock.now())
 
         Raises:
             ProviderError: any of its children.

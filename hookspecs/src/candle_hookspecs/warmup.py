@@ -23,7 +23,8 @@ class MarketInfo:
 
     Attributes:
         server_time: the exchange's clock, UTC ms, never later than it truly was; None when it could not be read.
-        local_time: `PluginContext.clock` at that moment, UTC ms.
+        local_time: `PluginContext.clock` after the answer, UTC ms, so that the difference never runs ahead of the
+            exchange.
         markets: the listing, if it was asked for.
     """
 
