@@ -14,6 +14,10 @@ _NAP: Final = 0.01
 """Seconds added to every wait, so that a window has surely turned over when it ends."""
 
 
+_GRAIN: Final = 1e-9
+"""What sums of fractions may be off by."""
+
+
 class Counter(Protocol):
     """How much of one limit is spent. Moments are UTC ms on the exchange's clock."""
 
@@ -78,14 +82,16 @@ class SlidingWindow:
     def wait(self, cost: float, now: int) -> float:
         """Seconds until `cost` fits."""
         self._expire(now)
-        excess = self._used + cost - self.amount
+        excess = self._used + cost - self.amount - _GRAIN
+        if excess <= 0:
+            return 0.0
+        last = now
         for moment, amount in self._spent:
-            if excess <= 0:
-                break
+            last = moment
             excess -= amount
             if excess <= 0:
-                return (moment + self._period - now) / 1000 + _NAP
-        return 0.0
+                break
+        return (last + self._period - now) / 1000 + _NAP
 
     def take(self, cost: float, now: int) -> None:
         """Spend."""
@@ -172,6 +178,7 @@ class Budget:
         """Seconds until this ticket may pass; None: until somebody before it has."""
         if self._line[0] != ticket:
             return None
+        self._check(costs)  # again: the exchange may have lowered a limit meanwhile
         now = self.clock.now()
         pause = max(0, self._paused_until - self._local.now()) / 1000
         return max([pause, *(self._counters[name].wait(cost, now) for name, cost in costs.items())])
@@ -206,6 +213,8 @@ class Budget:
         for name, remaining in feedback.remaining.items():
             if name in self._counters:
                 self._counters[name].correct(self._counters[name].amount - remaining, now)
+        if feedback.amounts:
+            self._wake()
 
     def _pause(self, seconds: float) -> None:
         self._paused_until = max(self._paused_until, self._local.now() + int(seconds * 1000))

@@ -1,0 +1,272 @@
+"""Targeted calls, wrappers, and what becomes of a plugin's mistakes."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from candle_core.dispatch import Dispatch, ProviderHooks, StorageHooks
+from candle_hookspecs import (
+    BrokenPluginError,
+    CandleBatch,
+    Event,
+    ExtensionCapabilities,
+    FetchRequest,
+    Market,
+    MarketQuery,
+    MissingHookError,
+    Page,
+    SaveReceipt,
+    SaveWrite,
+    Span,
+    TransientError,
+    WarmupScope,
+    hookimpl,
+)
+
+MARKET = Market(
+    archetype="CRYPTO", exchange="ONE", tradetype="SPOT", base="BTC", quote="USDT", native_id="BTCUSDT",
+    ccxt_symbol="BTC/USDT",
+)  # fmt: skip
+REQUEST = FetchRequest(markets=(MARKET,), timeframe="1m", span=Span(0, 60_000), limit=1)
+
+
+def page() -> Page:
+    return Page.of(REQUEST, CandleBatch.empty(), answered_at=7)
+
+
+class Plugin:
+    capabilities = ExtensionCapabilities(contract=1)
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+
+class Provider(Plugin):
+    """Answers, in a worker thread."""
+
+    @hookimpl
+    def candle_fetch(self, request: FetchRequest) -> Page:
+        self.calls.append((request, threading.current_thread()))
+        return page()
+
+    @hookimpl
+    async def candle_markets(self, query: MarketQuery) -> list[Market]:
+        return [MARKET]
+
+    @hookimpl
+    def candle_decode(self, raw: Any) -> CandleBatch:
+        self.calls.append(raw)
+        return CandleBatch.empty()
+
+    @hookimpl
+    async def candle_close(self) -> None:
+        self.calls.append("closed")
+
+
+@pytest.fixture
+def dispatch() -> Dispatch:
+    return Dispatch()
+
+
+async def test_only_the_provider_that_is_meant_is_called(dispatch: Dispatch) -> None:
+    one, two = Provider(), Provider()
+    dispatch.add_target("one", one)
+    dispatch.add_target("two", two)
+    hooks = ProviderHooks(dispatch, "one")
+    assert isinstance(await hooks.fetch(REQUEST), Page)
+    assert await hooks.markets(MarketQuery()) == [MARKET]
+    assert len(hooks.decode("raw")) == 0
+    await dispatch.close("one")
+    assert [call if isinstance(call, str) else call[0] for call in one.calls] == [REQUEST, "raw", "closed"]
+    assert two.calls == []
+    assert dispatch.hooks("two") == ("candle_close", "candle_decode", "candle_fetch", "candle_markets")
+
+
+async def test_a_plain_function_runs_in_a_worker_thread(dispatch: Dispatch) -> None:
+    provider = Provider()
+    dispatch.add_target("one", provider)
+    await ProviderHooks(dispatch, "one").fetch(REQUEST)
+    ((_, thread),) = provider.calls
+    assert thread is not threading.current_thread()
+
+
+class Metrics(Plugin):
+    """A wrapper round every fetch; the first time it asks for something else instead of awaiting."""
+
+    @hookimpl(wrapper=True)
+    def candle_fetch(self, request: FetchRequest) -> Any:
+        inner = yield
+        return self._measured(request, inner)
+
+    async def _measured(self, request: FetchRequest, inner: Any) -> Page:
+        self.calls.append("before")
+        answer: Page = await inner
+        self.calls.append(("after", answer.answered_at))
+        return answer
+
+    @hookimpl(wrapper=True)
+    def candle_decode(self, raw: Any) -> Any:
+        batch = yield
+        self.calls.append(len(batch))
+        return batch
+
+
+@pytest.mark.parametrize("target", ["one", "two"])
+async def test_a_wrapper_stands_round_every_target(dispatch: Dispatch, target: str) -> None:
+    metrics = Metrics()
+    dispatch.add_target("one", Provider())
+    dispatch.add_everywhere("metrics", metrics)
+    dispatch.add_target("two", Provider())
+    hooks = ProviderHooks(dispatch, target)
+    await hooks.fetch(REQUEST)
+    hooks.decode("raw")
+    assert metrics.calls == ["before", ("after", 7), 0]
+
+
+class Cache(Plugin):
+    """Answers itself and closes what it does not need."""
+
+    @hookimpl(wrapper=True)
+    def candle_fetch(self, request: FetchRequest) -> Any:
+        inner = yield
+        return self._cached(inner)
+
+    async def _cached(self, inner: Any) -> Page:
+        inner.close()
+        return page()
+
+
+async def test_a_wrapper_may_answer_in_its_stead(dispatch: Dispatch) -> None:
+    provider = Provider()
+    dispatch.add_target("one", provider)
+    dispatch.add_everywhere("cache", Cache())
+    assert isinstance(await ProviderHooks(dispatch, "one").fetch(REQUEST), Page)
+    assert provider.calls == []
+
+
+# ── mistakes ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Silent(Plugin):
+    """Implements nothing."""
+
+
+async def test_a_hook_that_is_missing_is_an_error_and_not_none(dispatch: Dispatch) -> None:
+    dispatch.add_target("one", Silent())
+    dispatch.add_target("two", Provider())
+    hooks = ProviderHooks(dispatch, "one")
+    with pytest.raises(MissingHookError, match=r"'one'.*'candle_fetch'"):
+        await hooks.fetch(REQUEST)
+    with pytest.raises(MissingHookError, match="'candle_decode'"):
+        hooks.decode("raw")
+    await dispatch.close("one")
+
+
+async def test_a_wrapper_alone_is_no_answer(dispatch: Dispatch) -> None:
+    dispatch.add_target("one", Silent())
+    dispatch.add_everywhere("metrics", Metrics())
+    with pytest.raises(MissingHookError):
+        await ProviderHooks(dispatch, "one").fetch(REQUEST)
+
+
+async def test_what_is_optional_is_none(dispatch: Dispatch) -> None:
+    dispatch.add_target("one", Silent())
+    hooks = ProviderHooks(dispatch, "one")
+    assert await hooks.warmup(WarmupScope()) is None
+    assert await hooks.calendar(MARKET.symbol("1m"), Span(0, 1)) is None
+
+
+class WrongTypes(Plugin):
+    @hookimpl
+    async def candle_fetch(self, request: FetchRequest) -> Any:
+        return {"rows": []}
+
+    @hookimpl
+    def candle_markets(self, query: MarketQuery) -> Any:
+        return 5
+
+    @hookimpl
+    async def candle_save(self, write: SaveWrite) -> Any:
+        return None
+
+
+async def test_a_wrong_type_is_named(dispatch: Dispatch) -> None:
+    dispatch.add_target("one", WrongTypes())
+    with pytest.raises(BrokenPluginError, match=r"'one': 'candle_fetch' must return Page, not dict"):
+        await ProviderHooks(dispatch, "one").fetch(REQUEST)
+    with pytest.raises(BrokenPluginError, match=r"'candle_markets' must return a list, not int"):
+        await ProviderHooks(dispatch, "one").markets(MarketQuery())
+    with pytest.raises(BrokenPluginError, match=rf"must return {SaveReceipt.__name__}, not NoneType"):
+        await StorageHooks(dispatch, "one").save(SaveWrite(answers=()))
+
+
+class Failing(Plugin):
+    @hookimpl
+    async def candle_fetch(self, request: FetchRequest) -> Page:
+        raise self.error
+
+    @hookimpl
+    def candle_markets(self, query: MarketQuery) -> list[Market]:
+        raise self.error
+
+    @hookimpl
+    def candle_decode(self, raw: Any) -> CandleBatch:
+        raise self.error
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+async def test_a_foreign_exception_is_wrapped_with_its_cause(dispatch: Dispatch) -> None:
+    cause = KeyError("price")
+    dispatch.add_target("one", Failing(cause))
+    hooks = ProviderHooks(dispatch, "one")
+    for call in (hooks.fetch(REQUEST), hooks.markets(MarketQuery())):
+        with pytest.raises(BrokenPluginError, match=r"'one' raised KeyError in 'candle_.*'price'") as caught:
+            await call
+        assert caught.value.__cause__ is cause
+    with pytest.raises(BrokenPluginError) as caught:
+        hooks.decode("raw")
+    assert caught.value.__cause__ is cause
+
+
+async def test_an_error_of_the_tree_comes_through_as_it_is(dispatch: Dispatch) -> None:
+    error = TransientError("try again")
+    dispatch.add_target("one", Failing(error))
+    hooks = ProviderHooks(dispatch, "one")
+    for call in (hooks.fetch(REQUEST), hooks.markets(MarketQuery())):
+        with pytest.raises(TransientError) as caught:
+            await call
+        assert caught.value is error
+
+
+# ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Listener(Plugin):
+    @hookimpl
+    async def candle_event(self, event: Event) -> None:
+        self.calls.append(event.name)
+
+
+class PlainListener(Plugin):
+    @hookimpl
+    def candle_event(self, event: Event) -> None:
+        self.calls.append(event.name)
+
+
+class Clumsy(Plugin):
+    @hookimpl
+    async def candle_event(self, event: Event) -> None:
+        raise RuntimeError("ouch")
+
+
+async def test_every_extension_is_told_whatever_another_does(dispatch: Dispatch) -> None:
+    listeners = [Listener(), Clumsy(), PlainListener(), Clumsy(), Listener()]
+    for number, listener in enumerate(listeners):
+        dispatch.add_everywhere(f"listener-{number}", listener)
+    raised = await dispatch.tell(Event(name="page.fetched", at=0))
+    assert [str(error) for error in raised] == ["ouch", "ouch"]
+    assert [listener.calls for listener in listeners] == [["page.fetched"], [], ["page.fetched"], [], ["page.fetched"]]
