@@ -144,7 +144,8 @@ def answer(price: float, answered_at: int, rank: int = 0) -> Answer:
     """Three candles of one price."""
     times = ms(NOON) + MINUTE * np.arange(3, dtype=np.int64)
     names = ("open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume")
-    batch = CandleBatch.from_columns({"open_time": times, "trades": [1, 1, 1]} | {name: [price] * 3 for name in names})
+    flat = {name: np.full(3, price) for name in names}
+    batch = CandleBatch.from_columns({"open_time": times, "trades": np.ones(3, np.int64), **flat})
     source = f"binance:{'archive' if rank else 'rest'}"
     span = Span(batch.first, batch.last + 1)
     fact = Coverage(span, CoverageState.ANSWERED, Evidence.ANCHORED, source, answered_at)

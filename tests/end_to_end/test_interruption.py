@@ -8,6 +8,7 @@ import signal
 import numpy as np
 import pytest
 
+from candle_hookspecs import CollectionProgress
 from tests.end_to_end.conftest import MakeWorld
 from tests.end_to_end.processes import end_after, finish, start_collecting
 from tests.end_to_end.world import MINUTE, PAGE, World, after, assert_equal, bitcoin, inside, ms
@@ -123,13 +124,15 @@ def test_two_signals_end_it_at_once(make_world: MakeWorld) -> None:
 async def test_a_cancelled_collection_keeps_what_it_committed(make_world: MakeWorld) -> None:
     world = world_with_holes(make_world)
     far = asyncio.Event()
+
+    def watch(progress: CollectionProgress) -> None:
+        if progress.current_chunk >= 20:
+            far.set()
+
     async with world.open() as candles:
         running = asyncio.create_task(
-            candles.collect_candles_only(
-                "BTC/USDT", "1m", start=START, end=END,
-                progress_callback=lambda progress: progress.current_chunk >= 20 and far.set(),
-            )
-        )  # fmt: skip
+            candles.collect_candles_only("BTC/USDT", "1m", start=START, end=END, progress_callback=watch)
+        )
         await far.wait()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):

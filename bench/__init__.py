@@ -1,0 +1,1 @@
+"""Benchmarks: ``make bench``, or each by itself, ``python -m bench.storage``."""

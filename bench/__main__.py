@@ -1,0 +1,29 @@
+"""All benchmarks one after another, their tables to standard output: ``make bench``."""
+
+import sys
+
+from bench import collect, decode, storage
+
+MEASURES = {"storage": storage.run, "decode": decode.run, "collect": collect.run}
+
+
+def main(names: list[str]) -> int:
+    """Run those named, or all; 1 if one of them misses its bar, but only after the others have run."""
+    if unknown := [name for name in names if name not in MEASURES]:
+        print(f"unknown: {', '.join(unknown)}; there are {', '.join(MEASURES)}", file=sys.stderr)
+        return 2
+    missed: list[str] = []
+    for name in names or MEASURES:
+        print(f"── {name} {'─' * (76 - len(name))}\n")
+        try:
+            MEASURES[name]()
+        except SystemExit as below:
+            missed.append(str(below))
+        print()
+    for verdict in missed:
+        print(f"MISSED: {verdict}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
