@@ -84,7 +84,7 @@ async def test_200_000_of_200_000_not_199_616(make_world: MakeWorld) -> None:
     assert summary.collected_count == summary.db_records_count == len(batch) == SLOTS
     assert summary.saved.inserted == SLOTS
     assert np.array_equal(batch.open_time, expected)
-    assert len(world.asked()) <= SLOTS // 1_000 + 1
+    assert len(world.asked()) == SLOTS // 1_000
     world.assert_complete(START, END)
 
 
