@@ -5,10 +5,10 @@ with candle_core.blocking.open("candle.toml") as candles:
 """
 
 import functools
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar, cast
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -17,6 +17,7 @@ from candle_hookspecs import Clock
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
+_END: Final = object()
 
 
 class _Blocking(Generic[_Arguments, _Result]):
@@ -39,6 +40,28 @@ class _Blocking(Generic[_Arguments, _Result]):
         return call
 
 
+class _BlockingStream(Generic[_Arguments, _Result]):
+    """An async generator of `manager.Candles` as a plain one."""
+
+    def __init__(
+        self, method: Callable[Concatenate[manager.Candles, _Arguments], AsyncGenerator[_Result, None]]
+    ) -> None:
+        self._method = method
+        self.__doc__ = method.__doc__
+
+    def __get__(self, instance: "Candles", owner: type["Candles"]) -> Callable[_Arguments, Iterator[_Result]]:
+        @functools.wraps(self._method)
+        def iterate(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> Iterator[_Result]:
+            source = self._method(instance.asynchronous, *arguments, **named)
+            try:
+                while (item := instance.portal.call(anext, source, _END)) is not _END:
+                    yield cast(_Result, item)
+            finally:
+                instance.portal.call(source.aclose)
+
+        return iterate
+
+
 class Candles:
     """`candle_core.Candles` without ``await``. Made by `open`; any thread may use it."""
 
@@ -53,6 +76,7 @@ class Candles:
     collect_candles_only = _Blocking(manager.Candles.collect_candles_only)
     get_candles = _Blocking(manager.Candles.get_candles)
     load = _Blocking(manager.Candles.load)
+    stream_candles = _BlockingStream(manager.Candles.stream_candles)
 
 
 @contextmanager

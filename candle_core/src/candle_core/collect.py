@@ -1,4 +1,4 @@
-"""Collecting one symbol: range, plan, run, summary."""
+"""Collecting one symbol: which range, what of it is missing, the run, and what came of it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,8 +8,8 @@ from typing import Final
 from candle_core.checks import settled_until
 from candle_core.coverage import Known, count_slots, with_slots
 from candle_core.kernel import Kernel, Provider
-from candle_core.pipeline import Pipeline, read_facts
-from candle_core.ranges import wanted_span
+from candle_core.pipeline import Pipeline, Throttle, read_facts
+from candle_core.ranges import Bounds
 from candle_core.retry import with_retries
 from candle_core.spans import Spans
 from candle_core.symbols import Catalogue
@@ -19,14 +19,12 @@ from candle_hookspecs import (
     CollectionProgress,
     CollectionSummary,
     LoadRead,
-    Moment,
     SaveReceipt,
     Span,
     SymbolQuery,
     SymbolRecord,
     TimeRange,
     to_datetime,
-    to_ms,
 )
 
 DATE_RESOLUTION: Final = 1_000
@@ -35,115 +33,135 @@ DATE_RESOLUTION: Final = 1_000
 ProgressCallback = Callable[[CollectionProgress], object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CollectionWish:
-    """What to collect; see `Candles.collect_candles_only`."""
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A range of a registered symbol, clipped to what is closed by the exchange's clock.
 
-    query: SymbolQuery
-    start: Moment | None = None
-    end: Moment | None = None
-    count: int | None = None
-    refetch: bool = False
-    progress_callback: ProgressCallback | None = None
+    `span` None: nothing of it is.
+    """
+
+    record: SymbolRecord
+    provider: Provider
+    grid: Grid
+    span: Span | None
 
 
-async def collect(kernel: Kernel, writer: Writer, wish: CollectionWish) -> CollectionSummary:
-    """Fetch what is missing and commit it.
+async def find_task(kernel: Kernel, query: SymbolQuery, bounds: Bounds, *, refetch: bool = False) -> Task:
+    """Resolve symbol and range. The exchange is asked for its clock only if the answer depends on it.
 
     Raises:
-        CandleError: any of its children; what was committed stays, and the next run goes on from there.
+        UnknownMarketError, UnknownTimeframeError, ProviderError: see `Catalogue.resolve`.
     """
-    began = time.perf_counter()
-    record = await Catalogue(kernel).resolve(wish.query)
+    record = await Catalogue(kernel).resolve(query)
     provider = kernel.provider(record.symbol.exchange)
     grid = provider.grid(record.symbol.timeframe)
-    start, end = await wanted_range(kernel, provider, record, wish)
-    if start == end:
-        return _nothing(record, start)
-    wanted = Span(start, end)
-    facts = [] if wish.refetch else await read_facts(kernel, record, wanted)
-    covered = Known.of(facts, Pipeline.sources(provider)).covered & Spans((wanted,))
-    stored = await _count(kernel, record, covered)
-    progress = _Progress(record, grid, wish.progress_callback)
-    pipeline = Pipeline(kernel, provider, writer, record, wanted, facts, progress)
-    progress.pipeline = pipeline
-    await pipeline.run()
-    pending = pipeline.work.pending()
-    missing = pipeline.work.missing() - pending
-    summary = CollectionSummary(
-        symbol=record.symbol,
-        collected_count=stored + pipeline.tally.fresh,
-        db_records_count=await _count(kernel, record, Spans((wanted,))),
-        time_range=_range(wanted),
-        chunks_processed=pipeline.tally.pages,
-        duration_seconds=time.perf_counter() - began,
-        api_calls_made=pipeline.tally.requests,
-        overlap_analysis_results={
-            "wanted": grid.count(wanted),
-            "already_covered": grid.count(wanted) - pipeline.asked,
-            "asked": pipeline.asked,
-            "missing": count_slots(missing, grid),
-            "pending": count_slots(pending, grid),
-        },
-        saved=pipeline.tally.receipt,
-        missing=tuple(_range(span) for span in missing),
-        pending=tuple(_range(span) for span in pending),
-        problems=tuple(_problems(pipeline.tally.receipt, missing)),
-    )
-    await kernel.emit(
-        "collection.finished", record.symbol, rows=summary.collected_count, requests=summary.api_calls_made
-    )
-    return summary
-
-
-async def wanted_range(
-    kernel: Kernel, provider: Provider, record: SymbolRecord, wish: CollectionWish
-) -> tuple[int, int]:
-    """The range that a wish means, clipped to what is closed by the exchange's clock; UTC ms.
-
-    The exchange is asked for its clock only if the answer depends on it.
-    """
-    grid = provider.grid(record.symbol.timeframe)
-    if wish.start is not None and wish.end is not None and wish.count is None and not wish.refetch:
-        start, end = wanted_span(grid, to_ms(wish.end), wish.start, wish.end, None)
-        facts = await read_facts(kernel, record, Span(start, end))
-        if not with_slots(Spans((Span(start, end),)) - Known.of(facts, Pipeline.sources(provider)).covered, grid):
-            return start, end
+    if (span := bounds.closed) and not refetch:
+        known = Known.of(await read_facts(kernel, record, span), Pipeline.sources(provider))
+        if not with_slots(Spans((span,)) - known.covered, grid):
+            return Task(record, provider, grid, span)
     await with_retries(kernel, provider, provider.warm_up)
     horizon = settled_until(grid, provider.clock.now() - DATE_RESOLUTION, provider.capabilities.settle)
-    return wanted_span(grid, horizon, wish.start, wish.end, wish.count)
+    return Task(record, provider, grid, bounds.span(grid, horizon))
 
 
-class _Progress:
-    """Turns commits into `CollectionProgress`."""
+class Collection:
+    """One collection, from the first look at what is known to the summary. Made by `begin`."""
 
-    def __init__(self, record: SymbolRecord, grid: Grid, callback: ProgressCallback | None) -> None:
-        self.pipeline: Pipeline | None = None
-        self._record = record
-        self._grid = grid
-        self._callback = callback
+    def __init__(self, kernel: Kernel, task: Task, span: Span, stored: int, pipeline: Pipeline) -> None:
+        self.span = span
+        self.pipeline = pipeline
+        self._kernel = kernel
+        self._task = task
+        self._stored = stored
         self._began = time.perf_counter()
 
-    def __call__(self, proven: Span) -> None:
-        if self._callback is None or self.pipeline is None:
-            return
-        work, tally = self.pipeline.work, self.pipeline.tally
-        total = self._grid.count(work.wanted)
-        missing = count_slots(work.missing(), self._grid)
-        done = self.pipeline.asked - missing
-        elapsed = time.perf_counter() - self._began
-        self._callback(
-            CollectionProgress(
-                symbol=self._record.symbol,
-                current_chunk=tally.pages,
-                total_chunks=tally.pages + self.pipeline.windows_left(),
-                collected_count=tally.fresh,
-                covered_slots=total - missing,
-                total_slots=total,
-                estimated_remaining_seconds=elapsed / done * missing if done else float("inf"),
-                current_chunk_range=_range(proven),
-            )
+    @classmethod
+    async def begin(
+        cls,
+        kernel: Kernel,
+        writer: Writer,
+        task: Task,
+        *,
+        refetch: bool = False,
+        oldest_first: bool = False,
+        throttle: Throttle | None = None,
+    ) -> "Collection":
+        """See what is known, and make the work-list of what is not."""
+        span = task.span
+        assert span is not None
+        facts = [] if refetch else await read_facts(kernel, task.record, span)
+        covered = Known.of(facts, Pipeline.sources(task.provider)).covered & Spans((span,))
+        pipeline = Pipeline(
+            kernel, task.provider, writer, task.record, span, covered, oldest_first=oldest_first, throttle=throttle
         )
+        return cls(kernel, task, span, await _count(kernel, task.record, covered), pipeline)
+
+    def report_to(self, callback: ProgressCallback | None) -> None:
+        """Call back after every commit."""
+        if callback is not None:
+            self.pipeline.committed = lambda proven: callback(self._progress(proven))
+
+    async def summary(self) -> CollectionSummary:
+        """What came of it, counted in the database."""
+        pipeline, grid = self.pipeline, self._task.grid
+        pending = pipeline.work.pending()
+        missing = pipeline.work.missing() - pending
+        summary = CollectionSummary(
+            symbol=self._task.record.symbol,
+            collected_count=self._stored + pipeline.tally.fresh,
+            db_records_count=await _count(self._kernel, self._task.record, Spans((self.span,))),
+            time_range=_range(self.span),
+            chunks_processed=pipeline.tally.pages,
+            duration_seconds=time.perf_counter() - self._began,
+            api_calls_made=pipeline.tally.requests,
+            overlap_analysis_results={
+                "wanted": grid.count(self.span),
+                "already_covered": grid.count(self.span) - pipeline.asked,
+                "asked": pipeline.asked,
+                "missing": count_slots(missing, grid),
+                "pending": count_slots(pending, grid),
+            },
+            saved=pipeline.tally.receipt,
+            missing=tuple(_range(span) for span in missing),
+            pending=tuple(_range(span) for span in pending),
+            problems=tuple(_problems(pipeline.tally.receipt, missing)),
+        )
+        data = {"rows": summary.collected_count, "requests": summary.api_calls_made}
+        await self._kernel.emit("collection.finished", summary.symbol, **data)
+        return summary
+
+    def _progress(self, proven: Span) -> CollectionProgress:
+        pipeline, grid = self.pipeline, self._task.grid
+        total = grid.count(self.span)
+        missing = count_slots(pipeline.work.missing(), grid)
+        done = pipeline.asked - missing
+        elapsed = time.perf_counter() - self._began
+        return CollectionProgress(
+            symbol=self._task.record.symbol,
+            current_chunk=pipeline.tally.pages,
+            total_chunks=pipeline.tally.pages + pipeline.windows_left(),
+            collected_count=pipeline.tally.fresh,
+            covered_slots=total - missing,
+            total_slots=total,
+            estimated_remaining_seconds=elapsed / done * missing if done else float("inf"),
+            current_chunk_range=_range(proven),
+        )
+
+
+async def collect(
+    kernel: Kernel, writer: Writer, task: Task, *, refetch: bool = False, callback: ProgressCallback | None = None
+) -> CollectionSummary:
+    """Fetch what is missing of a task and commit it.
+
+    Raises:
+        ProviderError, StorageError: what was committed stays, and the next run goes on from there.
+    """
+    if task.span is None:
+        return _nothing(task.record, kernel.clock.now())
+    collection = await Collection.begin(kernel, writer, task, refetch=refetch)
+    collection.report_to(callback)
+    await collection.pipeline.run()
+    return await collection.summary()
 
 
 async def _count(kernel: Kernel, record: SymbolRecord, spans: Spans) -> int:
@@ -170,5 +188,5 @@ def _nothing(record: SymbolRecord, moment: int) -> CollectionSummary:
         chunks_processed=0,
         duration_seconds=0.0,
         api_calls_made=0,
-        overlap_analysis_results={"wanted": 0, "already_covered": 0, "asked": 0, "missing": 0, "pending": 0},
+        overlap_analysis_results=dict.fromkeys(("wanted", "already_covered", "asked", "missing", "pending"), 0),
     )

@@ -1,19 +1,20 @@
 """`Candles`: the async API that users call."""
 
 import warnings
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from candle_core.collect import CollectionWish, ProgressCallback, collect, wanted_range
+from candle_core.collect import ProgressCallback, collect, find_task
 from candle_core.config import load_config
 from candle_core.kernel import Kernel, PluginState, check_plugins
 from candle_core.quality import slot_report
-from candle_core.ranges import open_span
-from candle_core.reading import read_all
+from candle_core.ranges import Bounds, open_span
+from candle_core.reading import CHUNK_ROWS, read_all
 from candle_core.retry import with_retries
+from candle_core.streaming import stream
 from candle_core.symbols import Catalogue
 from candle_core.writer import Writer
 from candle_hookspecs import (
@@ -29,6 +30,8 @@ from candle_hookspecs import (
     Moment,
     SlotReport,
     Span,
+    StreamingConfig,
+    StreamingMeta,
     SymbolLike,
     SymbolQuery,
     SymbolRecord,
@@ -132,6 +135,7 @@ class Candles:
         tradetype: str | None = None,
         start: Moment | None = None,
         end: Moment | None = None,
+        to: Moment | None = None,
         count: int | None = None,
         refetch: bool = False,
         progress_callback: ProgressCallback | None = None,
@@ -145,20 +149,20 @@ class Candles:
             tradetype: e.g. ``SPOT``.
             start: first open time.
             end: first open time no longer wanted; None: up to the last closed candle.
-            count: instead of one of the bounds: so many grid slots, forward from `start`, or back from `end`.
+            to: the newest bound, exclusive; with `start` or `end` beside it, the two are the ends of one range in
+                either order.
+            count: instead of one of the bounds: so many grid slots, forward from `start`, or back from `end` or `to`.
             refetch: ask again for what is proven already.
             progress_callback: called after each commit.
 
         Raises:
             BadInputError: unknown market or timeframe, an impossible range. PluginError: no such provider or storage.
             ProviderError: the exchange did not give it. StorageError: the database did not take it. What was committed
-            before stays.
+                before stays.
         """
         query = self._catalogue.query(symbol, timeframe, exchange, tradetype)
-        wish = CollectionWish(
-            query=query, start=start, end=end, count=count, refetch=refetch, progress_callback=progress_callback
-        )
-        return await collect(self._kernel, self._write(), wish)
+        task = await find_task(self._kernel, query, Bounds.of(start, end, count, to), refetch=refetch)
+        return await collect(self._kernel, self._write(), task, refetch=refetch, callback=progress_callback)
 
     async def get_candles(
         self,
@@ -169,28 +173,58 @@ class Candles:
         tradetype: str | None = None,
         start: Moment | None = None,
         end: Moment | None = None,
+        to: Moment | None = None,
         count: int | None = None,
         config: CollectionConfig | None = None,
     ) -> CandleBatch:
         """Fetch what is missing, commit it, and hand back the whole range.
 
+        The range is given as to `collect_candles_only`.
+
         Raises:
             MemoryLimitError: the range has more slots than `config.max_memory_objects` and
-            `config.fallback_to_streaming` is off;
-                raised before any history is asked for. And what `collect_candles_only` raises.
+            `config.fallback_to_streaming` is
+                off; raised before any history is asked for. And what `collect_candles_only` raises.
         """
-        config = config or CollectionConfig()
         query = self._catalogue.query(symbol, timeframe, exchange, tradetype)
-        record = await self._catalogue.resolve(query)
-        provider = self._kernel.provider(record.symbol.exchange)
-        wish = CollectionWish(query=query, start=start, end=end, count=count)
-        first, last = await wanted_range(self._kernel, provider, record, wish)
-        if first == last:
+        task = await find_task(self._kernel, query, Bounds.of(start, end, count, to))
+        if task.span is None:
             return CandleBatch.empty()
-        span = Span(first, last)
-        _mind_memory(provider.grid(record.symbol.timeframe).count(span), config)
-        await collect(self._kernel, self._write(), replace(wish, start=first, end=last, count=None))
-        return await read_all(self._kernel.storage(), LoadRead(symbol=record.symbol, span=span))
+        if _too_many(task.grid.count(task.span), config or CollectionConfig()):
+            chunks = stream(self._kernel, self._write(), task, StreamingConfig(chunk_yield_size=CHUNK_ROWS))
+            return CandleBatch.concat([chunk async for chunk, _ in chunks])
+        await collect(self._kernel, self._write(), task)
+        return await read_all(self._kernel.storage(), LoadRead(symbol=task.record.symbol, span=task.span))
+
+    async def stream_candles(
+        self,
+        symbol: SymbolLike,
+        timeframe: str | None = None,
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        to: Moment | None = None,
+        count: int | None = None,
+        config: StreamingConfig | None = None,
+    ) -> AsyncGenerator[tuple[CandleBatch, StreamingMeta], None]:
+        """Fetch what is missing and yield the range in time order, chunk by chunk, while it is being collected.
+
+        The range is given as to `collect_candles_only`. A slow reader slows the collection; leaving the loop stops it,
+        and what was
+        committed stays.
+
+        Raises:
+            ProviderError, StorageError: after everything before the failure was yielded. And what
+            `collect_candles_only` raises.
+        """
+        query = self._catalogue.query(symbol, timeframe, exchange, tradetype)
+        task = await find_task(self._kernel, query, Bounds.of(start, end, count, to))
+        chunks = stream(self._kernel, self._write(), task, config or StreamingConfig())
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -239,11 +273,12 @@ class Candles:
         return self._writer
 
 
-def _mind_memory(slots: int, config: CollectionConfig) -> None:
+def _too_many(slots: int, config: CollectionConfig) -> bool:
     if slots <= config.max_memory_objects:
-        return
+        return False
     too_many = f"{slots} candles are more than max_memory_objects={config.max_memory_objects}"
     if not config.fallback_to_streaming:
-        raise MemoryLimitError(f"{too_many}; use collect_candles_only and read in parts, or raise the bound")
+        raise MemoryLimitError(f"{too_many}; use stream_candles or collect_candles_only, or raise the bound")
     if config.enable_memory_warning:
         warnings.warn(f"{too_many}; the batch is put together from a stream", ResourceWarning, stacklevel=3)
+    return True

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from candle_core.checks import CheckedPage, check
-from candle_core.coverage import Known, count_slots
+from candle_core.coverage import count_slots
 from candle_core.kernel import Kernel, Provider
 from candle_core.plan import Window, WorkList, as_facts
 from candle_core.retry import with_retries
@@ -47,14 +47,19 @@ class Tally:
 Committed = Callable[[Span], object]
 """Called after each commit with the span that the answer proved."""
 
+Throttle = Callable[[], bool]
+"""Says whether further requests may be sent now; `Pipeline.wake` has it asked again."""
+
 
 class Pipeline:
     """Collects what is missing of one symbol in one span.
 
     Args:
-        record: the registered symbol. wanted: clipped to what is closed by the exchange's clock.
-        facts: what is known already; empty to fetch again.
-        committed: told after each commit.
+        record: the registered symbol.
+        wanted: clipped to what is closed by the exchange's clock.
+        covered: what need not be asked; empty to fetch again.
+        oldest_first: work from the oldest candle on, even where newest first costs fewer requests.
+        throttle: holds further requests back while it says False.
     """
 
     def __init__(
@@ -64,27 +69,26 @@ class Pipeline:
         writer: Writer,
         record: SymbolRecord,
         wanted: Span,
-        facts: list[Coverage],
-        committed: Committed | None = None,
+        covered: Spans,
+        *,
+        oldest_first: bool = False,
+        throttle: Throttle | None = None,
     ) -> None:
         self.tally = Tally()
+        self.committed: Committed | None = None
         self.grid: Grid = provider.grid(record.symbol.timeframe)
         self._kernel = kernel
         self._provider = provider
         self._writer = writer
         self._record = record
-        self._committed = committed
+        self._throttle = throttle or (lambda: True)
+        self._stored = covered
         self._listing_asked = record.market.listed is not None
-        wish = FetchRequest(markets=(record.market,), timeframe=record.symbol.timeframe, span=wanted)
+        self._wish = FetchRequest(markets=(record.market,), timeframe=record.symbol.timeframe, span=wanted)
         self.work = WorkList(
-            wish,
-            Known.of(facts, self.sources(provider)).covered,
-            self.grid,
-            provider.capabilities,
-            provider.hooks.split,
+            self._wish, covered, self.grid, provider.capabilities, provider.hooks.split, oldest_first=oldest_first
         )
         self.asked = count_slots(self.work.missing(), self.grid)
-        self._wish = wish
         self._fanout = 1.0
         self._fetching = 0
         self._landed = asyncio.Event()
@@ -98,6 +102,14 @@ class Pipeline:
         """About how many windows are not answered yet."""
         return self._fetching + self.work.pages_left()
 
+    def committed_front(self) -> int:
+        """Up to where everything from the start on is committed, UTC ms."""
+        return min(self._stored.front(self.work.wanted.start), self.work.wanted.end)
+
+    def wake(self) -> None:
+        """Look again whether further requests may be sent."""
+        self._landed.set()
+
     async def run(self) -> None:
         """Work until nothing is left to ask. What was committed stays, whatever happens.
 
@@ -107,12 +119,12 @@ class Pipeline:
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
-                    while self._fetching < int(self._fanout) and (window := self.work.take()):
+                    self._landed.clear()
+                    while self._fetching < int(self._fanout) and self._throttle() and (window := self.work.take()):
                         self._fetching += 1
                         group.create_task(self._handle(window))
-                    if not self._fetching:
+                    if not self._fetching and self._throttle():
                         break
-                    self._landed.clear()
                     await self._landed.wait()
         except BaseExceptionGroup as group_error:
             raise _first(group_error) from None
@@ -215,8 +227,9 @@ class Pipeline:
         self.tally.pages += 1
         self.tally.receipt += receipt
         await self._kernel.emit("save.committed", answer.symbol, rows=len(answer.batch), revised=receipt.revised)
-        if self._committed is not None and answer.coverage:
-            self._committed(answer.coverage[0].span)
+        self._stored = self._stored | Spans.of(fact.span for fact in answer.coverage)
+        if self.committed is not None and answer.coverage:
+            self.committed(answer.coverage[0].span)
 
 
 async def read_facts(kernel: Kernel, record: SymbolRecord, span: Span) -> list[Coverage]:

@@ -77,6 +77,7 @@ class WorkList:
     Args:
         wish: the request as a whole, its span already clipped to what can be closed; covered: what need not be asked.
         split: `candle_split` of the provider.
+        oldest_first: begin with the oldest stretch, even where the anchor counts from the end.
     """
 
     def __init__(
@@ -86,6 +87,8 @@ class WorkList:
         grid: Grid,
         capabilities: ProviderCapabilities,
         split: Callable[[FetchRequest], Sequence[FetchRequest]],
+        *,
+        oldest_first: bool = False,
     ) -> None:
         assert wish.span is not None
         self.wanted = wish.span
@@ -95,6 +98,7 @@ class WorkList:
         self._grid = grid
         self._capabilities = capabilities
         self._split = split
+        self._from_start = oldest_first or self._wish.anchor is Anchor.START
         self._fresh = deque(self.missing())
         self._cut: deque[FetchRequest] = deque()
         self._extra: deque[Window] = deque()
@@ -120,9 +124,10 @@ class WorkList:
             request = self._cut.popleft()
             assert request.span is not None
             rest = with_slots(Spans((request.span,)) - self.proven, self._grid)
-            if rest.parts == (request.span,):
-                return Window(request)
-            self._fresh.extendleft(reversed(rest.parts))
+            narrowed = [self._narrow(request, part) for part in rest]
+            self._cut.extendleft(reversed(narrowed[1:]))
+            if narrowed:
+                return Window(narrowed[0])
         return None
 
     def settle(self, window: Window, answer: CheckedPage) -> list[Proof]:
@@ -170,10 +175,16 @@ class WorkList:
         slots = count_slots(Spans(tuple(self._fresh)), self._grid)
         return len(self._extra) + len(self._cut) + -(-slots // self._capabilities.page_limit)
 
+    def _narrow(self, request: FetchRequest, span: Span) -> FetchRequest:
+        """The request for what is left of its window."""
+        if span == request.span:
+            return request
+        return replace(request, span=span, limit=min(request.limit, max(1, self._grid.count(span))))
+
     def _cut_next(self) -> None:
-        """Cut a stretch of pages from the end of what is left that the anchor counts from."""
+        """Cut a stretch of pages from that end of what is left where the work begins."""
         slots = STRETCH * self._capabilities.page_limit
-        if self._wish.anchor is Anchor.START:
+        if self._from_start:
             piece = self._from_last_slot(self._fresh.popleft())
             edge = self._grid.after(piece.start - 1, slots) + 1
             if edge < piece.end:

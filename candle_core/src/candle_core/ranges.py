@@ -1,6 +1,7 @@
-"""What stretch of time a caller means by start, end and count."""
+"""What stretch of time a caller means by start, end, to and count."""
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Self
 
 from candle_core.timeframes import Grid
 from candle_hookspecs import BadSpanError, Moment, Span, iso, to_ms
@@ -9,40 +10,70 @@ ALL_TIME: Final = Span(-(2**53), 2**53)
 """Every moment that a candle may open at."""
 
 
-def wanted_span(
-    grid: Grid, horizon: int, start: Moment | None, end: Moment | None, count: int | None
-) -> tuple[int, int]:
-    """The range wanted, half-open, clipped to `horizon`, UTC ms; end == start where nothing of it is closed yet.
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A range as a caller gave it, checked: its two ends, or one of them and a count of slots.
 
-    Args:
-        grid: of the timeframe.
-        horizon: the first open time whose candle is not final yet.
-        start: first open time wanted.
-        end: first open time no longer wanted; None: the horizon.
-        count: instead of one of the bounds: so many grid slots, forward from `start`, or back from `end`.
-
-    Raises:
-        BadSpanError: end not after start, all three given, neither `start` nor `count` given, a count below 1.
+    Attributes:
+        start, end: UTC ms, or None.
+        count: grid slots forward from `start`, or, without a start, back from `end` (now, if there is none).
     """
-    first = None if start is None else to_ms(start)
-    last = None if end is None else to_ms(end)
-    if count is not None:
-        if count < 1:
+
+    start: int | None = None
+    end: int | None = None
+    count: int | None = None
+
+    @classmethod
+    def of(
+        cls, start: Moment | None = None, end: Moment | None = None, count: int | None = None, to: Moment | None = None
+    ) -> Self:
+        """Check and convert.
+
+        Args:
+            start: first open time wanted.
+            end: first open time no longer wanted.
+            count: instead of one of the bounds.
+            to: the newest bound, exclusive; with another bound beside it, the two are the ends of one range in either
+                order.
+
+        Raises:
+            BadSpanError: `end` not after `start`, more than two of them at once, a count below 1, neither bound nor
+            count.
+        """
+        given = [value for value in (start, end, count, to) if value is not None]
+        if len(given) > 2:
+            raise BadSpanError("more than two of start, end, to and count say it twice; leave one out")
+        if count is not None and count < 1:
             raise BadSpanError(f"a count of {count!r} is no range; give at least 1")
-        if first is not None and last is not None:
-            raise BadSpanError("start, end and count together say it twice; leave one out")
-        if first is not None:
-            last = grid.after(grid.ceil(first), count)
-        else:
-            last = horizon if last is None else min(last, horizon)
-            first = grid.after(last - 1, 1 - count)
-    if first is None:
-        raise BadSpanError("a range needs a start or a count, e.g. start='2024-01-01' or count=1000")
-    if last is None:
-        last = horizon
-    elif last <= first:
-        raise BadSpanError(f"the end {iso(last)!r} does not come after the start {iso(first)!r}")
-    return first, max(first, min(last, horizon))
+        first, last, newest = (None if moment is None else to_ms(moment) for moment in (start, end, to))
+        if newest is not None:
+            other = first if first is not None else last
+            first, last = (None, newest) if other is None else (min(other, newest), max(other, newest))
+        if first is None and count is None:
+            raise BadSpanError("a range needs a start or a count, e.g. start='2024-01-01' or count=1000")
+        if first is not None and last is not None and last <= first:
+            raise BadSpanError(f"the end {iso(last)!r} does not come after the start {iso(first)!r}")
+        return cls(first, last, count)
+
+    @property
+    def closed(self) -> Span | None:
+        """The range, if it says both its ends."""
+        return Span(self.start, self.end) if self.start is not None and self.end is not None else None
+
+    def span(self, grid: Grid, horizon: int) -> Span | None:
+        """The range on a grid, clipped to `horizon`; None where nothing of it is closed yet.
+
+        Args:
+            grid: of the timeframe.
+            horizon: the first open time whose candle is not final yet.
+        """
+        last = horizon if self.end is None else min(self.end, horizon)
+        if self.start is None:
+            assert self.count is not None
+            return Span(grid.after(last - 1, 1 - self.count), last)
+        if self.count is not None:
+            last = min(grid.after(grid.ceil(self.start), self.count), horizon)
+        return Span(self.start, last) if self.start < last else None
 
 
 def open_span(start: Moment | None, end: Moment | None) -> Span:

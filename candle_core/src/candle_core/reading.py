@@ -12,15 +12,17 @@ CHUNK_ROWS: Final = 100_000
 """Rows read in one transaction."""
 
 
-async def read_chunks(storage: StorageHooks, read: LoadRead) -> AsyncIterator[CandleBatch]:
-    """The candles of a read, chunk by chunk, each its own short transaction; the newest chunk first if `newest_first`.
+async def read_chunks(storage: StorageHooks, read: LoadRead, *, rows: int = CHUNK_ROWS) -> AsyncIterator[CandleBatch]:
+    """The candles of a read, at most `rows` at a time, each its own short transaction.
+
+    The newest chunk comes first if `newest_first`.
 
     Raises:
         UnknownSymbolError: the symbol was never registered.
     """
     span, left = read.span or ALL_TIME, read.limit or None
     while left is None or left > 0:
-        size = CHUNK_ROWS if left is None else min(CHUNK_ROWS, left)
+        size = rows if left is None else min(rows, left)
         batch = await storage.load(replace(read, span=span, limit=size))
         if not len(batch):
             return

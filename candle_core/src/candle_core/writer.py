@@ -36,6 +36,7 @@ class Writer:
         self._buffer_rows = buffer_rows
         self._queue: deque[_Pending] = deque()
         self._rows = 0
+        self._coming = 0
         self._room = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
 
@@ -52,8 +53,12 @@ class Writer:
         Raises:
             StorageError: nothing of the transaction was stored.
         """
-        async with self._room:
-            await self._room.wait_for(lambda: self._rows < self._buffer_rows)
+        self._coming += 1
+        try:
+            async with self._room:
+                await self._room.wait_for(lambda: self._rows < self._buffer_rows)
+        finally:
+            self._coming -= 1
         pending = _Pending(answer)
         self._queue.append(pending)
         self._rows += len(answer.batch)
@@ -62,9 +67,11 @@ class Writer:
         return await asyncio.shield(pending.saved)
 
     async def close(self) -> None:
-        """Wait until everything handed in is committed."""
-        if self._task is not None:
-            await self._task
+        """Wait until everything handed in is committed, what still waits for room too."""
+        while self._coming or (self._task is not None and not self._task.done()):
+            if self._task is not None:
+                await asyncio.wait((self._task,))
+            await asyncio.sleep(0)  # whoever waited for room comes in now
 
     async def _drain(self) -> None:
         while self._queue:
