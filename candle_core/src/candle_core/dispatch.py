@@ -49,6 +49,7 @@ class Dispatch:
     def __init__(self) -> None:
         self._manager = new_manager()
         self._targets: dict[str, Registered] = {}
+        self._everywhere: dict[str, Registered] = {}
         if os.environ.get(TRACE):
             self._manager.trace.root.setwriter(sys.stderr.write)
             self._manager.enable_tracing()
@@ -59,7 +60,7 @@ class Dispatch:
 
     def add_everywhere(self, name: str, plugin: object) -> None:
         """Register an extension, or the kernel's defaults: part of every call."""
-        register(self._manager, name, plugin)
+        self._everywhere[name] = register(self._manager, name, plugin)
 
     def hooks(self, name: str) -> tuple[str, ...]:
         """The hooks that a target implements itself."""
@@ -67,8 +68,7 @@ class Dispatch:
 
     def implements(self, name: str, hook: str) -> bool:
         """Whether a call of the hook would find an answer."""
-        others = {target for other, target in self._targets.items() if other != name}
-        caller = self._manager.subset_hook_caller(hook, others)
+        caller = self._manager.subset_hook_caller(hook, self._not_meant(name, hook))
         return any(not (impl.wrapper or impl.hookwrapper) for impl in caller.get_hookimpls())
 
     def call(self, name: str, hook: str, **arguments: object) -> Any:
@@ -80,13 +80,20 @@ class Dispatch:
         """
         if not self.implements(name, hook):
             raise MissingHookError(f"plugin {name!r} does not implement {hook!r}")
-        others = {target for other, target in self._targets.items() if other != name}
         try:
-            return self._manager.subset_hook_caller(hook, others)(**arguments)
+            return self._manager.subset_hook_caller(hook, self._not_meant(name, hook))(**arguments)
         except CandleError:
             raise
         except Exception as error:
             raise _broken(name, hook, error) from error
+
+    def _not_meant(self, name: str, hook: str) -> set[Registered]:
+        """The other targets; and, as everybody closes for himself, whoever else would close."""
+        others = {target for other, target in self._targets.items() if other != name}
+        if hook == "candle_close":
+            own = {other: vars(plugin).get(hook) for other, plugin in self._everywhere.items() if other != name}
+            others |= {self._everywhere[other] for other, close in own.items() if inspect.iscoroutinefunction(close)}
+        return others
 
     async def ask(self, name: str, hook: str, expected: type[_Answer], **arguments: object) -> _Answer:
         """Call an I/O hook of one target and await its answer.
@@ -127,7 +134,7 @@ class Dispatch:
         return raised
 
     async def close(self, name: str) -> None:
-        """Let a target go of what it holds."""
+        """Let a target or an extension go of what it holds."""
         if self.implements(name, "candle_close"):
             await self.ask(name, "candle_close", type(None))
 

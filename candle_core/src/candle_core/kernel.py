@@ -72,10 +72,13 @@ class Kernel:
         self.dispatch = Dispatch()
         self.providers: dict[str, Provider] = {}
         self._storage: StorageHooks | None = None
-        self.dispatch.add_everywhere("kernel", KernelDefaults(self))
+        self._extensions: list[str] = []
+        self.dispatch.add_everywhere("kernel:defaults", KernelDefaults(self))
         for table in config.extensions.values():
             plugin, _ = self.build(PluginKind.EXTENSION, table)
-            self.dispatch.add_everywhere(table.name, plugin)
+            name = f"extension:{table.name}"
+            self.dispatch.add_everywhere(name, plugin)
+            self._extensions.append(name)
 
     def provider(self, exchange: str) -> Provider:
         """The provider of an exchange, built at the first call.
@@ -109,7 +112,7 @@ class Kernel:
 
     async def close(self) -> None:
         """Close every plugin; one that fails does not keep the others open."""
-        names = [*self.providers, *([self._storage.name] if self._storage else [])]
+        names = [*self.providers, *([self._storage.name] if self._storage else []), *self._extensions]
         results = await asyncio.gather(*(self.dispatch.close(name) for name in names), return_exceptions=True)
         for name, result in zip(names, results, strict=True):
             if isinstance(result, BaseException):
