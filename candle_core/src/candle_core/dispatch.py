@@ -71,7 +71,7 @@ class Dispatch:
         caller = self._manager.subset_hook_caller(hook, self._not_meant(name, hook))
         return any(not (impl.wrapper or impl.hookwrapper) for impl in caller.get_hookimpls())
 
-    def call(self, name: str, hook: str, **arguments: object) -> Any:
+    def call(self, name: str, hook: str, /, **arguments: object) -> Any:
         """Call a pure hook of one target.
 
         Raises:
@@ -95,7 +95,7 @@ class Dispatch:
             others |= {self._everywhere[other] for other, close in own.items() if inspect.iscoroutinefunction(close)}
         return others
 
-    async def ask(self, name: str, hook: str, expected: type[_Answer], **arguments: object) -> _Answer:
+    async def ask(self, name: str, hook: str, expected: type[_Answer], /, **arguments: object) -> _Answer:
         """Call an I/O hook of one target and await its answer.
 
         Raises:
@@ -114,7 +114,7 @@ class Dispatch:
             )
         return answer
 
-    async def ask_many(self, name: str, hook: str, **arguments: object) -> Sequence[Any]:
+    async def ask_many(self, name: str, hook: str, /, **arguments: object) -> Sequence[Any]:
         """`ask` a hook that returns a list."""
         answer = await self.ask(name, hook, object, **arguments)
         if not isinstance(answer, Sequence):
