@@ -1,6 +1,7 @@
 """Targeted calls, wrappers, and what becomes of a plugin's mistakes."""
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,13 +13,21 @@ from candle_hookspecs import (
     Event,
     ExtensionCapabilities,
     FetchRequest,
+    Job,
+    JobResult,
+    MaintenanceReport,
+    MaintenanceTask,
     Market,
+    MarketInfo,
     MarketQuery,
     MissingHookError,
+    Operation,
+    OperationType,
     Page,
     SaveReceipt,
     SaveWrite,
     Span,
+    Symbol,
     TransientError,
     WarmupScope,
     hookimpl,
@@ -270,3 +279,48 @@ async def test_every_extension_is_told_whatever_another_does(dispatch: Dispatch)
     raised = await dispatch.tell(Event(name="page.fetched", at=0))
     assert [str(error) for error in raised] == ["ouch", "ouch"]
     assert [listener.calls for listener in listeners] == [["page.fetched"], [], ["page.fetched"], [], ["page.fetched"]]
+
+
+# ── every hook has its way through ──────────────────────────────────────────────────────────────────────────────────
+
+
+class Everything(Plugin):
+    """Answers what may stay unanswered, and what only later rooms call."""
+
+    @hookimpl
+    async def candle_warmup(self, scope: WarmupScope) -> MarketInfo:
+        return MarketInfo(server_time=1, local_time=2)
+
+    @hookimpl
+    def candle_calendar(self, symbol: Symbol, span: Span) -> list[Span]:
+        return [span]
+
+    @hookimpl
+    def candle_execute(self, operation: Operation) -> int:
+        return len(operation.rows)
+
+    @hookimpl
+    def candle_maintain(self, task: MaintenanceTask) -> MaintenanceReport:
+        return MaintenanceReport(task=task, seconds=0.0)
+
+    @hookimpl
+    async def candle_cache(self, name: str) -> dict[str, str]:
+        return {"name": name}
+
+    @hookimpl
+    async def candle_run_jobs(self, jobs: Sequence[Job]) -> list[JobResult]:
+        return [JobResult(job=job, rows=3) for job in jobs]
+
+
+async def test_every_hook_takes_exactly_its_arguments(dispatch: Dispatch) -> None:
+    dispatch.add_target("one", Everything())
+    symbol, span = MARKET.symbol("1m"), Span(0, 5)
+    provider, storage = ProviderHooks(dispatch, "one"), StorageHooks(dispatch, "one")
+    assert await provider.warmup(WarmupScope()) == MarketInfo(server_time=1, local_time=2)
+    assert await provider.calendar(symbol, span) == [span]
+    assert (await storage.maintain(MaintenanceTask.ANALYZE)).task is MaintenanceTask.ANALYZE
+    operation = Operation(table="mine", type=OperationType.INSERT, rows=({"a": 1},))
+    assert await dispatch.ask("one", "candle_execute", int, operation=operation) == 1
+    assert await dispatch.ask("one", "candle_cache", dict, name="markets") == {"name": "markets"}
+    job = Job(symbol=symbol, span=span)
+    assert await dispatch.ask_many("one", "candle_run_jobs", jobs=[job]) == [JobResult(job=job, rows=3)]
