@@ -147,7 +147,8 @@ class WorkList:
         self.prove(answer.proofs)
         contradicted = any(proof.span.intersect(window.scope) for proof in answer.proofs)
         believed: list[Proof] = []
-        says_something = answer.asserted or any(proof.span.intersect(window.span) for proof in answer.proofs)
+        proves_something = any(proof.span.intersect(window.span) for proof in answer.proofs)
+        says_something = proves_something or answer.asserted or answer.open_rows
         for piece in _before(answer.settled, unknown - self.proven):
             if not says_something:
                 raise MalformedAnswerError(f"the answer says nothing of {window.request!s}")
