@@ -70,7 +70,7 @@ async def test_orders_over_http(client: Client, sandbox: Sandbox) -> None:
     )
     assert sandbox.clock.now() == 1_710_547_200_500
     assert (await order("POST", "/sandbox/faults", {"kind": "short", "times": 2, "rows": 3}))[1] == [
-        {"kind": "short", "times": 2, "symbol": None, "at": None, "path": "/api/v3/klines", "rows": 3, "side": "last"}
+        {"kind": "short", "times": 2, "symbol": None, "at": None, "path": "candles", "rows": 3, "side": "last"}
     ]
     assert len(await client.klines(limit=10)) == 7
     assert await order("DELETE", "/sandbox/faults") == (200, [])

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 import signal
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,18 @@ from candle_testkit.sandbox.clock import to_ms
 from candle_testkit.sandbox.config import SandboxConfig
 from candle_testkit.sandbox.errors import SandboxError
 from candle_testkit.sandbox.faults import Faults
-from candle_testkit.sandbox.limits import Limits
 from candle_testkit.sandbox.server import Sandbox
 
 
 @click.command("sandbox")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port on 127.0.0.1; 0 takes a free one. [default: 0]")
-@click.option("--markets", type=click.IntRange(1, 10_000), help="How many markets. [default: 20]")
+@click.option("--markets", type=click.IntRange(1, 10_000), help="How many Binance markets. [default: 20]")
 @click.option("--seed", type=int, help="Another seed is another history. [default: 1]")
 @click.option("--clock", help="The exchange's clock starts here (ISO 8601, UTC). [default: now]")
 @click.option("--speed", type=click.FloatRange(0), help="Sandbox seconds per real second; 0 stands still. [default: 1]")
 @click.option("--latency", type=click.IntRange(0), help="Milliseconds every answer takes longer. [default: 0]")
-@click.option("--no-limits", is_flag=True, help="Count request weight but never refuse.")
-@click.option("--faults", help="Shares of klines answers struck, such as 'reset=0.05,truncated=0.02'.")
+@click.option("--no-limits", is_flag=True, help="Count what is asked but never refuse.")
+@click.option("--faults", help="Shares of candle answers struck, such as 'reset=0.05,truncated=0.02'.")
 @click.option(
     "--config", "path", envvar="CANDLE_SANDBOX_CONFIG", type=click.Path(path_type=Path), help="Sandbox TOML file."
 )
@@ -35,7 +35,8 @@ from candle_testkit.sandbox.server import Sandbox
 def sandbox(path: Path | None, as_json: bool, **given: Any) -> None:
     """Run a sandbox exchange on loopback until interrupted.
 
-    It speaks Binance spot's wire; plugins and scripts can be tested on it without touching the real exchange.
+    It speaks the wires of Binance spot and of Upbit; plugins and scripts can be tested on it without touching the real
+    exchanges.
     """
     try:
         config = _config(path, given)
@@ -53,7 +54,7 @@ def _config(path: Path | None, given: dict[str, Any]) -> SandboxConfig:
     if given["latency"] is not None:
         typed["latency_ms"] = given["latency"]
     if given["no_limits"]:
-        typed["limits"] = Limits(weight=None)
+        typed["limits"] = dataclasses.replace(config.limits, weight=None, group=None)
     if given["faults"] is not None:
         typed["faults"] = Faults(rates=_rates(given["faults"]), script=config.faults.script, seed=config.faults.seed)
     return dataclasses.replace(config, **typed)
@@ -80,8 +81,10 @@ async def _run(exchange: Sandbox, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps({"url": url}))
         else:
-            click.echo(f"{len(exchange.markets)} markets at {url}; Ctrl-C ends.\n")
+            counts = Counter(market.config.exchange.title() for market in exchange.markets.values())
+            named = " and ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+            click.echo(f"{named} markets at {url}; Ctrl-C ends.\n")
             click.echo("To use it, put this in candle.toml:\n")
-            click.echo(f'[providers.binance]\nrest_url = "{url}"')
+            click.echo(f'[providers.binance]\nrest_url = "{url}"\n\n[providers.upbit]\nrest_url = "{url}"')
 
     await exchange.serve(ready, stop)

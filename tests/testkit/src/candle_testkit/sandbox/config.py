@@ -24,6 +24,11 @@ UNITS: Final = 100_000_000
 
 # Quote units a day beyond which the sums of a month would leave int64.
 _MOST_TURNOVER: Final = Decimal(500_000_000)
+#: The exchanges whose wires the sandbox speaks.
+BINANCE: Final = "BINANCE"
+UPBIT: Final = "UPBIT"
+# Upbit has years, which sum up twelve times as much.
+_TURNOVERS: Final = {BINANCE: _MOST_TURNOVER, UPBIT: _MOST_TURNOVER / 10}
 _STATUSES: Final = ("TRADING", "END_OF_DAY", "HALT", "BREAK", "CANCEL_ONLY")
 
 
@@ -56,6 +61,7 @@ class OffGrid:
 class MarketConfig:
     """One market. ``price``, ``turnover`` (quote currency a day) and ``trades`` (a day) set the scale of its prices.
 
+    Upbit leaves out what did not trade, so there ``trades`` is how often there is a candle: one trade a day is one bar.
     ``holes`` and ``quiet`` are half-open spans of instants; in a hole there are no rows, in a quiet stretch flat ones.
     Instants are UTC milliseconds, ISO 8601 text or datetimes, on whole seconds.
 
@@ -78,16 +84,23 @@ class MarketConfig:
     quiet: Sequence[tuple[Instant, Instant]] = ()
     off_grid: Sequence[OffGrid] = ()
     permissions: Sequence[str] = ("SPOT",)
+    exchange: str = BINANCE
 
     def __post_init__(self) -> None:
+        if self.exchange not in _TURNOVERS:
+            raise SandboxError(f"{self.symbol}: exchange {self.exchange!r} is not one of {', '.join(_TURNOVERS)}")
+        if self.exchange == UPBIT and self.symbol != f"{self.quote}-{self.base}":
+            raise SandboxError(f"{self.symbol}: Upbit calls this market {f'{self.quote}-{self.base}'!r}")
+        if self.exchange == UPBIT and self.off_grid:
+            raise SandboxError(f"{self.symbol}: Upbit has no rows off the grid")
         if self.status not in _STATUSES:
             raise SandboxError(f"{self.symbol}: status {self.status!r} is not one of {', '.join(_STATUSES)}")
         if self.tick_units * self.step_units % UNITS:
             raise SandboxError(f"{self.symbol}: tick {self.tick!r} times step {self.step!r} is finer than 8 decimals")
         if self.price_ticks < 1 or self.trades < 1:
             raise SandboxError(f"{self.symbol}: price {self.price!r} must be at least one tick, trades at least 1")
-        if not 0 < _decimal(self.turnover, "turnover") <= _MOST_TURNOVER:
-            raise SandboxError(f"{self.symbol}: turnover {self.turnover!r} must lie between 0 and {_MOST_TURNOVER}")
+        if not 0 < _decimal(self.turnover, "turnover") <= (most := _TURNOVERS[self.exchange]):
+            raise SandboxError(f"{self.symbol}: turnover {self.turnover!r} must lie between 0 and {most:f}")
         instants = [self.listed_ms, *(edge for span in (*self.hole_spans, *self.quiet_spans) for edge in span)]
         for instant in [*instants, *([] if self.delisted_ms is None else [self.delisted_ms])]:
             if instant < 0 or instant % 1000:
@@ -166,7 +179,8 @@ class MarketConfig:
 class SandboxConfig:
     """Everything a sandbox can be told before it starts; all of it has a default.
 
-    ``markets`` is a number (of the default markets, then of generated ones) or the markets themselves.
+    ``markets`` is a number (of Binance's default markets, then of generated ones; a few of Upbit come with them) or the
+    markets themselves.
     ``clock`` is the instant at which the sandbox's clock starts; None follows the machine's.
     """
 

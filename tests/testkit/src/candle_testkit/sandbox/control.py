@@ -9,10 +9,10 @@ from typing import Any
 
 from aiohttp import web
 
-from candle_testkit.sandbox.binance import Exchange
-from candle_testkit.sandbox.clock import to_ms
+from candle_testkit.sandbox.clock import SandboxClock, to_ms
 from candle_testkit.sandbox.errors import SandboxError
-from candle_testkit.sandbox.faults import Fault
+from candle_testkit.sandbox.faults import Fault, FaultDesk
+from candle_testkit.sandbox.ledger import Ledger
 
 _Handler = Callable[[web.Request], Awaitable[Any]]
 
@@ -20,8 +20,8 @@ _Handler = Callable[[web.Request], Awaitable[Any]]
 class Control:
     """Reads and changes clock, faults, limits and the request log; none of it is weighed or logged."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self, clock: SandboxClock, faults: FaultDesk, ledger: Ledger, forgive: Callable[[], None]) -> None:
+        self._clock, self._faults, self._ledger, self._forgive = clock, faults, ledger, forgive
 
     def routes(self) -> list[web.RouteDef]:
         """For the application's router."""
@@ -39,48 +39,46 @@ class Control:
 
     async def clock(self, _: web.Request) -> Any:
         """``{"now": ms, "speed": x}``."""
-        return {"now": self._exchange.clock.now(), "speed": self._exchange.clock.speed}
+        return {"now": self._clock.now(), "speed": self._clock.speed}
 
     async def set_clock(self, request: web.Request) -> Any:
         """``{"set": ms or ISO, "advance": ms, "speed": x}``, each optional."""
         order = await _order(request, {"set", "advance", "speed"})
         if "set" in order:
-            self._exchange.clock.set(to_ms(order["set"]))
+            self._clock.set(to_ms(order["set"]))
         if "advance" in order:
-            self._exchange.clock.advance(_number(order, "advance"))
+            self._clock.advance(_number(order, "advance"))
         if "speed" in order:
-            self._exchange.clock.set_speed(_number(order, "speed"))
+            self._clock.set_speed(_number(order, "speed"))
         return await self.clock(request)
 
     async def faults(self, _: web.Request) -> Any:
         """The scripted faults that are not spent."""
-        return self._exchange.faults.waiting()
+        return self._faults.waiting()
 
     async def add_faults(self, request: web.Request) -> Any:
         """A scripted fault ``{"kind": …, "times": …, …options}``, or ``{"rates": {kind: share}}``."""
         order = await _order(request, None)
         if "rates" in order:
-            self._exchange.faults.rates(order["rates"], order.get("seed"))
+            self._faults.rates(order["rates"], order.get("seed"))
         else:
             fault = Fault.from_mapping(order)
-            self._exchange.faults.script(
-                fault.kind, fault.times, fault.symbol, at=fault.at, path=fault.path, **fault.options
-            )
+            self._faults.script(fault.kind, fault.times, fault.symbol, at=fault.at, path=fault.path, **fault.options)
         return await self.faults(request)
 
     async def clear_faults(self, request: web.Request) -> Any:
         """No more faults."""
-        self._exchange.faults.clear()
+        self._faults.clear()
         return await self.faults(request)
 
     async def requests(self, request: web.Request) -> Any:
         """``{"count": n, "requests": […]}``; ``?path=`` selects."""
-        chosen = self._exchange.ledger.requests(request.query.get("path"))
+        chosen = self._ledger.requests(request.query.get("path"))
         return {"count": len(chosen), "requests": [asdict(one) for one in chosen]}
 
     async def clear_requests(self, request: web.Request) -> Any:
         """Forget the requests so far."""
-        self._exchange.ledger.clear()
+        self._ledger.clear()
         return await self.requests(request)
 
     async def candles(self, request: web.Request) -> Any:
@@ -91,12 +89,12 @@ class Control:
             symbol, timeframe = query["symbol"], query["timeframe"]
         except (KeyError, ValueError) as error:
             raise SandboxError(f"give symbol, timeframe, start and end in ms; {error} is missing or wrong") from error
-        rows = self._exchange.ledger.rows(symbol, timeframe, start, end, include_open=query.get("open") == "true")
+        rows = self._ledger.rows(symbol, timeframe, start, end, include_open=query.get("open") == "true")
         return {name: rows[name].tolist() for name in rows.dtype.names or ()}
 
     async def forgive(self, _: web.Request) -> Any:
         """Forget every weight counted and every ban."""
-        self._exchange.meter.forgive()
+        self._forgive()
         return {}
 
 

@@ -14,6 +14,9 @@ from candle_testkit.sandbox.errors import SandboxError
 from candle_testkit.sandbox.synth import draw
 
 KLINES: Final = "/api/v3/klines"
+#: In place of a fault's path: every route that answers candles, of whichever exchange.
+CANDLES: Final = "candles"
+_UPBIT_CANDLES: Final = "/v1/candles/"
 
 #: Every kind of fault with its options and their defaults.
 KINDS: Final[dict[str, dict[str, Any]]] = {
@@ -46,8 +49,9 @@ CHOICES: Final[dict[tuple[str, str], tuple[str, ...]]] = {
 class Fault:
     """One scripted fault: it strikes the next ``times`` requests that match, then is spent.
 
-    A request matches when its path is ``path`` ("*" is every path), its symbol is ``symbol`` (None is every
-    symbol) and the span its true answer covers contains the instant ``at`` (None is every span).
+    A request matches when its path is ``path`` ("candles": every route of candles; "*": every path), its symbol is
+    ``symbol`` (None is every symbol) and the span its true answer covers contains the instant ``at`` (None is every
+    span).
 
     Raises:
         SandboxError: Unknown kind or option, or ``times`` below 1.
@@ -57,7 +61,7 @@ class Fault:
     times: int = 1
     symbol: str | None = None
     at: Any = None
-    path: str = KLINES
+    path: str = CANDLES
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -85,7 +89,8 @@ class Fault:
 
     def matches(self, path: str, symbol: str | None, span: tuple[int, int] | None) -> bool:
         """Whether it strikes a request for this path and symbol whose answer covers ``span`` (both ends inclusive)."""
-        if self.path not in ("*", path) or self.symbol not in (None, symbol):
+        paths = ("*", path, CANDLES) if answers_candles(path) else ("*", path)
+        if self.path not in paths or self.symbol not in (None, symbol):
             return False
         return self.at is None or (span is not None and span[0] <= self.at <= span[1])
 
@@ -94,8 +99,8 @@ class Fault:
 class Faults:
     """Faults a sandbox starts with.
 
-    ``rates`` gives kinds the share of klines requests they strike (``{"reset": 0.05}``); which ones is decided by
-    ``seed`` and the number of the klines request alone. ``script`` is served first, in order.
+    ``rates`` gives kinds the share of requests for candles they strike (``{"reset": 0.05}``); which ones is decided by
+    ``seed`` and the number of the request alone. ``script`` is served first, in order.
     """
 
     rates: Mapping[str, float] = field(default_factory=dict)
@@ -112,6 +117,11 @@ class Faults:
             raise SandboxError(f"the rates {dict(self.rates)!r} add up to more than 1")
 
 
+def answers_candles(path: str) -> bool:
+    """Whether a path is a route of candles."""
+    return path == KLINES or path.startswith(_UPBIT_CANDLES)
+
+
 class FaultDesk:
     """The faults of a running sandbox. Safe to use from any thread."""
 
@@ -119,7 +129,7 @@ class FaultDesk:
         self._lock = threading.Lock()
         self._rates, self._seed = dict(faults.rates), faults.seed
         self._script = [Fault.from_mapping(_table(fault)) for fault in faults.script]
-        self._klines = 0
+        self._asked = 0
 
     def script(
         self,
@@ -128,7 +138,7 @@ class FaultDesk:
         symbol: str | None = None,
         *,
         at: Any = None,
-        path: str = KLINES,
+        path: str = CANDLES,
         **options: Any,
     ) -> None:
         """Add a scripted fault behind those already waiting.
@@ -141,10 +151,10 @@ class FaultDesk:
             self._script.append(fault)
 
     def rates(self, rates: Mapping[str, float], seed: int | None = None) -> None:
-        """Replace the rates; the count of klines requests that decides them begins anew."""
+        """Replace the rates; the count of requests for candles that decides them begins anew."""
         checked = Faults(rates)
         with self._lock:
-            self._rates, self._klines = dict(checked.rates), 0
+            self._rates, self._asked = dict(checked.rates), 0
             self._seed = self._seed if seed is None else seed
 
     def clear(self) -> None:
@@ -161,14 +171,14 @@ class FaultDesk:
     def pick(self, path: str, symbol: str | None, span: tuple[int, int] | None) -> Fault | None:
         """The fault that strikes this request, if any; spends it."""
         with self._lock:
-            number = self._klines
-            self._klines += path == KLINES
+            number = self._asked
+            self._asked += answers_candles(path)
             for fault in self._script:
                 if fault.matches(path, symbol, span):
                     fault.times -= 1
                     self._script = [one for one in self._script if one.times > 0]
                     return Fault(fault.kind, 1, symbol, fault.at, path, dict(fault.options))
-            return self._by_rate(number) if path == KLINES else None
+            return self._by_rate(number) if answers_candles(path) else None
 
     def _by_rate(self, number: int) -> Fault | None:
         chance = int(draw(self._seed, 900, np.array([number]))[0]) / 2**64

@@ -26,7 +26,8 @@ _EXACT: Final = 2**53
 class Request:
     """One request that came over the wire; ``at`` is the sandbox clock (UTC ms), ``elapsed`` real seconds since start.
 
-    ``rows`` is the number of candles really sent; ``fault`` the kind of fault that struck it.
+    ``limit`` is what it was charged to; ``rows`` the number of candles really sent; ``fault`` the kind of fault that
+    struck it.
     """
 
     number: int
@@ -38,6 +39,7 @@ class Request:
     at: int
     elapsed: float
     address: str
+    limit: str = ""
     rows: int | None = None
     fault: str | None = None
 
@@ -59,7 +61,7 @@ class Ledger:
             SandboxError: Unknown symbol or timeframe.
         """
         if symbol not in self._markets:
-            raise SandboxError(f"the sandbox has no market {symbol!r}; it has {len(self._markets)}, see exchangeInfo")
+            raise SandboxError(f"the sandbox has no market {symbol!r}; it has {len(self._markets)}")
         if timeframe not in TIMEFRAMES:
             raise SandboxError(f"timeframe {timeframe!r} is not one of {', '.join(TIMEFRAMES)}")
         now, grid, market = self._clock.now(), TIMEFRAMES[timeframe], self._markets[symbol]

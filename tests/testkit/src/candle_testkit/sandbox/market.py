@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,11 +44,14 @@ CANDLE: Final = np.dtype(
 Rows = NDArray[np.void]
 
 _CHUNK: Final = 16_384
+_LONGEST_STEP: Final = 4_000_000
 _SECOND_MS: Final = LEVEL_MS[SECOND]
 
 
 class Market:
     """The truth about one market. Every method is pure: what it answers depends on its arguments alone."""
+
+    chunk: ClassVar[int] = _CHUNK
 
     def __init__(self, config: MarketConfig, seed: int) -> None:
         self.config = config
@@ -72,15 +75,20 @@ class Market:
         """Every row of the slots ``first <= slot < stop`` that exists at ``now``, the unfinished one included."""
         grid = TIMEFRAMES[timeframe]
         stop = min(stop, grid.slot(now) + 1)
-        parts = [self._chunk(grid, start, min(start + _CHUNK, stop), now) for start in range(first, stop, _CHUNK)]
+        parts = [
+            self._chunk(grid, start, min(start + self.chunk, stop), now) for start in range(first, stop, self.chunk)
+        ]
         return np.concatenate(parts) if parts else np.empty(0, dtype=CANDLE)
 
-    def page(self, timeframe: str, start: int | None, end: int | None, limit: int, now: int) -> Rows:
-        """What the wire answers: both ends inclusive on the open time; oldest first from ``start``, else newest."""
+    def page(self, timeframe: str, start: int | None, end: int | None, limit: int, now: int, *, reach: int = 0) -> Rows:
+        """What the wire answers: both ends inclusive on the open time; oldest first from ``start``, else newest.
+
+        The newest are sought back to ``reach``.
+        """
         last = now if end is None else min(end, now)
         if start is not None:
             return self._forward(TIMEFRAMES[timeframe], start, last, limit, now)
-        return self._backward(TIMEFRAMES[timeframe], last, limit, now)
+        return self._backward(TIMEFRAMES[timeframe], last, limit, now, reach)
 
     def price_at(self, instant: int) -> int:
         """Price at the opening of the second that holds ``instant``, in units of 1e-8."""
@@ -106,16 +114,16 @@ class Market:
             wanted, slot = wanted - len(rows), stop
         return np.concatenate(parts) if parts else np.empty(0, dtype=CANDLE)
 
-    def _backward(self, grid: Timeframe, last: int, limit: int, now: int) -> Rows:
-        stop, first = grid.slot(last) + 1, grid.slot(self._listed)
+    def _backward(self, grid: Timeframe, last: int, limit: int, now: int, reach: int) -> Rows:
+        stop, first = grid.slot(last) + 1, grid.slot(max(self._listed, reach))
         parts: list[Rows] = []
-        wanted = limit
+        wanted, size = limit, max(limit, 16)
         while wanted > 0 and stop > first:
             stop = min(stop, grid.slot(self.stretches.present_before(grid.open(stop) - 1)) + 1)
-            start = max(first, stop - max(wanted, 16))
-            rows = self._within(self.candles(grid.name, start, stop, now), 0, last)
+            start = max(first, stop - size)
+            rows = self._within(self.candles(grid.name, start, stop, now), reach, last)
             parts.append(rows[max(len(rows) - wanted, 0) :])
-            wanted, stop = wanted - len(rows), start
+            wanted, stop, size = wanted - len(rows), start, min(size * 4, _LONGEST_STEP)
         return np.concatenate(parts[::-1]) if parts else np.empty(0, dtype=CANDLE)
 
     @staticmethod

@@ -7,13 +7,13 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from aiohttp import web
 
-from candle_testkit.sandbox.binance import BinanceSpot, Exchange
+from candle_testkit.sandbox.binance import BinanceSpot
 from candle_testkit.sandbox.clock import SandboxClock
-from candle_testkit.sandbox.config import SandboxConfig
+from candle_testkit.sandbox.config import BINANCE, UPBIT, SandboxConfig
 from candle_testkit.sandbox.control import Control
 from candle_testkit.sandbox.defaults import default_markets
 from candle_testkit.sandbox.errors import SandboxError
@@ -21,9 +21,14 @@ from candle_testkit.sandbox.faults import FaultDesk
 from candle_testkit.sandbox.ledger import Ledger
 from candle_testkit.sandbox.limits import Meter
 from candle_testkit.sandbox.market import Market
+from candle_testkit.sandbox.serving import Exchange
 from candle_testkit.sandbox.strike import HTML
+from candle_testkit.sandbox.traded import TradedMarket
+from candle_testkit.sandbox.upbit import Upbit
+from candle_testkit.sandbox.upbit_markets import default_upbit_markets
 
 _START_SECONDS = 10.0
+_KINDS: Final[dict[str, type[Market]]] = {BINANCE: Market, UPBIT: TradedMarket}
 
 
 class Sandbox:
@@ -43,14 +48,14 @@ class Sandbox:
     def __init__(self, config: SandboxConfig | None = None) -> None:
         self.config = config or SandboxConfig()
         chosen = self.config.markets
-        configs = default_markets(chosen) if isinstance(chosen, int) else list(chosen)
-        self.markets = {one.symbol: Market(one, self.config.seed) for one in configs}
+        configs = [*default_markets(chosen), *default_upbit_markets()] if isinstance(chosen, int) else list(chosen)
+        self.markets = {one.symbol: _KINDS[one.exchange](one, self.config.seed) for one in configs}
         if len(self.markets) < len(configs):
             raise SandboxError("two markets of the sandbox have the same symbol")
         self.clock = SandboxClock(self.config.clock, self.config.speed)
         self.faults = FaultDesk(self.config.faults)
         self.ledger = Ledger(self.markets, self.clock)
-        self._meter = Meter(self.config.limits)
+        self._meters = {name: Meter(self.config.limits) for name in _KINDS}
         self._url: str | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -68,16 +73,18 @@ class Sandbox:
         return self._url
 
     def forgive(self) -> None:
-        """Forget every weight counted and every ban."""
-        self._meter.forgive()
+        """Forget everything counted and every ban."""
+        for meter in self._meters.values():
+            meter.forgive()
 
     def application(self) -> web.Application:
         """The routes, for a server of one's own."""
-        exchange = Exchange(
-            self.config, self.markets, self.clock, self._meter, self.faults, self.ledger, time.monotonic()
-        )
-        application = web.Application()
-        application.add_routes([*BinanceSpot(exchange).routes(), *Control(exchange).routes()])
+        started, application = time.monotonic(), web.Application()
+        for name, wire in ((BINANCE, BinanceSpot), (UPBIT, Upbit)):
+            markets = {symbol: market for symbol, market in self.markets.items() if market.config.exchange == name}
+            exchange = Exchange(self.config, markets, self.clock, self._meters[name], self.faults, self.ledger, started)
+            application.add_routes(wire(exchange).routes())
+        application.add_routes(Control(self.clock, self.faults, self.ledger, self.forgive).routes())
         application.router.add_route("*", "/{path:.*}", _not_found)
         return application
 

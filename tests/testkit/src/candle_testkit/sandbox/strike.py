@@ -1,11 +1,11 @@
-"""How a fault changes a klines answer: its rows first, then their text."""
+"""How a fault changes an answer of candles: its rows first, then their text."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,12 +18,14 @@ HTML: Final = (
 )
 
 
-def strike_rows(fault: Fault, rows: Rows, market: Market, timeframe: str, now: int) -> Rows:
+def strike_rows(
+    fault: Fault, rows: Rows, market: Market, timeframe: str, now: int, *, newest_first: bool = False
+) -> Rows:
     """The rows that are sent in place of the true ones; unchanged for kinds that do not concern rows."""
     if fault.kind == "lying_empty":
         return rows[:0]
     if fault.kind == "other_range":
-        return _elsewhere(rows, market, timeframe, now)
+        return _elsewhere(rows, market, timeframe, now, after=newest_first)
     changes: dict[str, Callable[[Fault, Rows], Rows]] = {
         "one_row": _one_row, "short": _short, "duplicates": _duplicates, "reordered": _reordered,
         "stale_open": partial(_stale, now=now),
@@ -43,13 +45,20 @@ def strike_text(fault: Fault, text: str) -> str:
     rows = json.loads(text)
     if not rows:
         return text
+    last = rows[-1]
     if fault.kind == "nan":
-        rows[fault.options["row"]][fault.options["column"]] = "NaN"
+        row = rows[fault.options["row"]]
+        row[_place(row, fault.options["column"])] = "NaN"
     elif fault.options["shape"] == "short_row":
-        rows[-1] = rows[-1][:4]
+        rows[-1] = last[:4] if isinstance(last, list) else dict(list(last.items())[:4])
     else:
-        rows[-1][4] = None
+        last[_place(last, 4)] = None
     return json.dumps(rows)
+
+
+def _place(row: list[Any] | dict[str, Any], number: int) -> Any:
+    """Where the element of that number stands in a row, be it a list or an object."""
+    return number if isinstance(row, list) else list(row)[number]
 
 
 def _one_row(fault: Fault, rows: Rows) -> Rows:
@@ -72,12 +81,17 @@ def _reordered(_: Fault, rows: Rows) -> Rows:
     return rows[::-1] if np.array_equal(shuffled, rows) else shuffled
 
 
-def _elsewhere(rows: Rows, market: Market, timeframe: str, now: int) -> Rows:
-    """As many rows from right before the true ones or, where nothing is before them, from right after."""
+def _elsewhere(rows: Rows, market: Market, timeframe: str, now: int, *, after: bool) -> Rows:
+    """As many rows from the other side of the end that the answer counts from; where there are none, from the far side.
+
+    Rows from beyond the far end are what an exchange answers rightly when everything between is absent.
+    """
     if not len(rows):
         return market.page(timeframe, None, None, 10, now)
     earlier = market.page(timeframe, None, int(rows["open_time"][0]) - 1, len(rows), now)
-    return earlier if len(earlier) else market.page(timeframe, int(rows["close_time"][-1]) + 1, None, len(rows), now)
+    later = market.page(timeframe, int(rows["close_time"][-1]) + 1, None, len(rows), now)
+    first, second = (later, earlier) if after else (earlier, later)
+    return first if len(first) else second
 
 
 def _stale(fault: Fault, rows: Rows, now: int) -> Rows:

@@ -47,7 +47,10 @@ _NUDGE: Final = 1.0 + 1e-9
 
 @dataclass(frozen=True)
 class Shape:
-    """What makes one market differ from another: ``price`` in ticks, ``volume`` in steps a day, ``trades`` a day."""
+    """What makes one market differ from another: ``price`` in ticks, ``volume`` in steps a day, ``trades`` a day.
+
+    One trade a day is one exactly; more of them come and go.
+    """
 
     key: int
     price: int
@@ -93,8 +96,20 @@ class Synth:
         fan = CHILDREN[level]
         parent, parents_stop = first // fan, -(-stop // fan)
         parents = self.bars(level - 1, parent, parents_stop)
-        children = _split(parents, self.shape.key, level, parent * fan)
+        children = _split(parents, self.shape, level, np.arange(parent, parents_stop, dtype=np.int64))
         return children[:, first - parent * fan : stop - parent * fan]
+
+    def traded(self, level: int, first: int, stop: int) -> tuple[Ints, Ints]:
+        """Only those of `bars` that traded, with their numbers; what it costs goes by them, not by the stretch."""
+        if level == DAY:
+            numbers, bars = np.arange(first, stop, dtype=np.int64), self.bars(DAY, first, stop)
+        else:
+            fan = CHILDREN[level]
+            parents, known = self.traded(level - 1, first // fan, -(-stop // fan))
+            numbers = (parents[:, None] * fan + np.arange(fan)).ravel()
+            bars = _split(known, self.shape, level, parents)
+        there = (bars[TRADES].sum(axis=0) > 0) & (numbers >= first) & (numbers < stop)
+        return numbers[there], bars[:, there]
 
     def price_at(self, instant: int) -> int:
         """Price in ticks at the opening of the second that holds ``instant`` (UTC ms)."""
@@ -127,26 +142,32 @@ class Synth:
         bars[LOW] = np.maximum(np.minimum(opens, closes) - opens * (_bits(wick, 10, 10) + 64) // 40_000, 1)
         room = bars[HIGH] - bars[LOW]
         middle = (opens + closes) // 2 + room * (_bits(wick, 20, 8) - 128) // 1024
+        lone = _bits(wick, 30, 1) if self.shape.trades == 1 else None
         for flow in (0, 1):
             dice = draw(self.shape.key, 101 + flow, days)
             trades = np.maximum(self.shape.trades * (_bits(dice, 0, 10) + 512) // 2048, 1)
             volume = self.shape.volume * (_bits(dice, 10, 10) + 256) // 1536 + trades
             average = np.clip(middle + room * (_bits(dice, 20, 8) - 128) // 16384, bars[LOW], bars[HIGH])
             quote = volume * average + np.where(average < bars[HIGH], _bits(dice, 28, 32) % volume, 0)
-            bars[TRADES][flow], bars[VOLUME][flow], bars[QUOTE][flow] = trades, volume, quote
+            happened = 1 if lone is None else lone == flow
+            for part, amount in ((TRADES, trades), (VOLUME, volume), (QUOTE, quote)):
+                bars[part][flow] = amount * happened
         return bars
 
 
-def _split(parents: Ints, key: int, level: int, first_child: int) -> Ints:
-    """Split bars ``(10, p)`` into the ``(10, p * n)`` bars of the next level, exactly."""
+def _split(parents: Ints, shape: Shape, level: int, places: Ints) -> Ints:
+    """Split bars ``(10, p)``, numbered ``places``, into the ``(10, p * n)`` bars of the next level, exactly."""
     fan, count = CHILDREN[level], parents.shape[1]
-    numbers = np.arange(first_child, first_child + count * fan, dtype=np.int64).reshape(count, fan)
-    sizes, moves = draw(key, 200 + level, numbers), draw(key, 300 + level, numbers)
+    numbers = places[:, None] * fan + np.arange(fan, dtype=np.int64)
+    sizes, moves = draw(shape.key, 200 + level, numbers), draw(shape.key, 300 + level, numbers)
+    # Shares of one would all go to the last child; a lone trade of the day falls anywhere.
+    lot = (_bits(sizes[:, :1], 0, 12) % fan == np.arange(fan)) if shape.trades == 1 else None
     trades = np.empty((2, count, fan), dtype=np.int64)
     volumes = np.empty_like(trades)
     for flow in (0, 1):
         traded, sized = _bits(sizes, 24 * flow, 12), _bits(sizes, 24 * flow + 12, 12)
-        trades[flow] = _shares(parents[TRADES][flow], (traded * traded >> 12) + 1)
+        weights = (traded * traded >> 12) + 1 if lot is None else lot.astype(np.int64)
+        trades[flow] = _shares(parents[TRADES][flow], weights)
         spare = parents[VOLUME][flow] - parents[TRADES][flow]
         volumes[flow] = trades[flow] + _shares(spare, ((sized * sized >> 12) + 1) * (trades[flow] > 0))
     active = (trades[0] + trades[1]) > 0
