@@ -53,9 +53,9 @@ def page_of(
 
 def test_the_open_candle_is_left_out() -> None:
     span = Span(NOON - 3 * MINUTE, NOON + 5 * MINUTE)
-    page = page_of([NOON - MINUTE, NOON], NOON + 30_000, span)
+    page = page_of([NOON - 3 * MINUTE, NOON - 2 * MINUTE, NOON - MINUTE, NOON], NOON + 30_000, span)
     checked = check(page, GRID, able())
-    assert checked.batch.open_time.tolist() == [NOON - MINUTE]
+    assert checked.batch.open_time.tolist() == [NOON - 3 * MINUTE, NOON - 2 * MINUTE, NOON - MINUTE]
     assert checked.open_rows == 1
     assert [proof.span for proof in checked.proofs] == [Span(span.start, NOON)]
     assert checked.settled == NOON
@@ -71,7 +71,7 @@ def test_a_candle_is_final_when_it_closed_and_settled(late: int, kept: bool) -> 
 
 def test_a_candle_off_the_grid_closes_one_slot_after_its_own_open_time() -> None:
     shifted = NOON - 30_000  # as on 2018-02-11 at Binance; closes at 12:00:30
-    span = Span(NOON - 5 * MINUTE, NOON)
+    span = Span(NOON - MINUTE + 1, NOON)
     early, late = (check(page_of([shifted], moment, span), GRID, able(settle=0)) for moment in (NOON, NOON + 30_000))
     assert (len(early.batch), len(late.batch)) == (0, 1)
     assert [proof.span for proof in early.proofs] == [Span(span.start, shifted)]
