@@ -8,11 +8,14 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from candle_core.clock import ExchangeClock
-from candle_hookspecs import BadInputError, Clock, Costs, Limit, LimitFeedback, Priority, Window
+from candle_hookspecs import BadInputError, Clock, Costs, Limit, LimitFeedback, Priority, RateLimitedError, Window
 
 _NAP: Final = 0.01
 """Seconds added to every wait, so that a window has surely turned over when it ends."""
 
+
+LONGEST_PAUSE: Final = 900.0
+"""Seconds. A longer ban is reported to everybody who waits or comes, instead of being waited for."""
 
 _GRAIN: Final = 1e-9
 """What sums of fractions may be off by."""
@@ -181,6 +184,8 @@ class Budget:
         self._check(costs)  # again: the exchange may have lowered a limit meanwhile
         now = self.clock.now()
         pause = max(0, self._paused_until - self._local.now()) / 1000
+        if pause > LONGEST_PAUSE:
+            raise RateLimitedError(f"the exchange wants a pause of another {pause:.0f} s", retry_after=pause)
         return max([pause, *(self._counters[name].wait(cost, now) for name, cost in costs.items())])
 
     async def _wait_for(self, seconds: float | None) -> None:

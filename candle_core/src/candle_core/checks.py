@@ -3,8 +3,9 @@
 Closed candles with sound numbers, and proof that reaches no further than the exchange can know.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -12,7 +13,9 @@ from candle_core.spans import Spans
 from candle_core.timeframes import Grid
 from candle_hookspecs import (
     PRICE_COLUMNS,
+    Anchor,
     CandleBatch,
+    Evidence,
     MalformedAnswerError,
     Page,
     Proof,
@@ -20,6 +23,8 @@ from candle_hookspecs import (
     Span,
     iso,
 )
+
+EARLIEST: Final = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +78,15 @@ def check(page: Page, grid: Grid, capabilities: ProviderCapabilities) -> Checked
     # Behind the newest candle nothing bears emptiness out, so near the present it is not believed.
     runs_until = _runs_until(page, grid)
     believed = min(settled, max(doubt_from, runs_until))
-    said = (*((page.asserted,) if page.asserted else ()), *(_from(proof.span, believed) for proof in page.proofs))
+    claimed = [replace(proof, span=_running(proof.span, page, runs_until)) for proof in page.proofs]
+    recent = Spans.of(_from(believed, (proof.span for proof in claimed)))
+    leapt = Spans.of(_leapt(page, grid, runs_until))
+    asserted = recent | leapt | Spans((page.asserted,) if page.asserted else ())
     kept = batch[: int(np.searchsorted(batch.open_time, settled))]
     return CheckedPage(
         batch=kept,
-        proofs=tuple(_believable(page, runs_until, believed)),
-        asserted=Spans.of(span for one in said if one and (span := _until(one, settled))),
+        proofs=tuple(part for proof in claimed for part in _without(proof, recent, leapt)),
+        asserted=asserted & Spans((Span(EARLIEST, settled),)),
         settled=settled,
         doubt_from=doubt_from,
         open_rows=len(batch) - len(kept),
@@ -95,21 +103,35 @@ def _runs_until(page: Page, grid: Grid) -> int:
     return grid.after(last) if grid.floor(last) == last else last + 1
 
 
-def _believable(page: Page, runs_until: int, edge: int) -> Iterator[Proof]:
-    """The page's proofs up to `edge`.
+def _running(span: Span, page: Page, runs_until: int) -> Span:
+    """A proven stretch that ends with the newest candle's opening goes on as long as that candle runs."""
+    ends_with_it = len(page.batch) and span.end == page.batch.last + 1
+    return Span(span.start, max(span.end, runs_until)) if ends_with_it else span
 
-    One that ends with the newest candle's opening goes on as long as that candle runs.
+
+def _leapt(page: Page, grid: Grid, runs_until: int) -> Iterator[Span]:
+    """Slots between the anchor and the nearest row of a short page.
+
+    An answer cut at the wrong end would leave them out.
     """
-    newest = page.batch.last + 1 if len(page.batch) else None
-    for proof in page.proofs:
-        end = max(runs_until, proof.span.end) if proof.span.end == newest else proof.span.end
-        if proof.span.start < edge:
-            yield replace(proof, span=Span(proof.span.start, min(end, edge)))
+    span, batch = page.request.span, page.batch
+    if span is None or not len(batch) or len(batch) + batch.repeated >= page.request.limit:
+        return
+    start, end = (span.start, batch.first) if page.request.anchor is Anchor.START else (runs_until, span.end)
+    if start < end and grid.count(Span(start, end)):
+        yield Span(start, end)
 
 
-def _from(span: Span, edge: int) -> Span | None:
-    return Span(max(span.start, edge), span.end) if span.end > edge else None
+def _without(proof: Proof, recent: Spans, leapt: Spans) -> Iterator[Proof]:
+    """What of a proof is left; only one that rests on its anchor loses what its answer leapt over."""
+    anchored = proof.evidence is Evidence.ANCHORED and bool(leapt)
+    evidence = Evidence.BRACKETED if anchored else proof.evidence
+    for part in Spans((proof.span,)) - (recent | leapt if anchored else recent):
+        yield replace(proof, span=part, evidence=evidence)
 
 
-def _until(span: Span, edge: int) -> Span | None:
-    return Span(span.start, min(span.end, edge)) if span.start < edge else None
+def _from(edge: int, spans: Iterable[Span]) -> Iterator[Span]:
+    """What of the spans lies at or behind a moment."""
+    for span in spans:
+        if span.end > edge:
+            yield Span(max(span.start, edge), span.end)

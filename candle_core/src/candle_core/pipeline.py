@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from candle_core.checks import CheckedPage, check
+from candle_core.checks import check
 from candle_core.coverage import count_slots
 from candle_core.kernel import Kernel, Provider
 from candle_core.plan import Window, WorkList, as_facts
@@ -23,11 +23,13 @@ from candle_hookspecs import (
     CoverageState,
     Evidence,
     FetchRequest,
+    MalformedAnswerError,
     Page,
     Proof,
     SaveReceipt,
     Span,
     SymbolRecord,
+    iso,
 )
 
 DENSE: Final = 0.5
@@ -83,7 +85,8 @@ class Pipeline:
         self._record = record
         self._throttle = throttle or (lambda: True)
         self._stored = covered
-        self._listing_asked = record.market.listed is not None
+        self._beginning_asked = record.market.listed is not None
+        self._first_candle: int | None = None
         self._wish = FetchRequest(markets=(record.market,), timeframe=record.symbol.timeframe, span=wanted)
         self.work = WorkList(
             self._wish, covered, self.grid, provider.capabilities, provider.hooks.split, oldest_first=oldest_first
@@ -133,27 +136,26 @@ class Pipeline:
 
     async def _handle(self, window: Window) -> None:
         try:
-            page, checked, facts = await with_retries(self._kernel, self._provider, lambda: self._ask(window))
-            answers = [self._answer(page, checked, facts)]
-            if listing := self._unlisted_gap(window, page):
-                answers.append(await self._ask_listing(listing))
+            answer = await with_retries(self._kernel, self._provider, lambda: self._ask(window))
         finally:
             self._fetching -= 1
             self._landed.set()
-        for answer in answers:
-            await self._save(answer)
+        await self._save(answer)
 
-    async def _ask(self, window: Window) -> tuple[Page, CheckedPage, tuple[Coverage, ...]]:
+    async def _ask(self, window: Window) -> Answer:
         """Fetch, check, and put what is left of the window back on the list."""
         page = await self._fetch(window.request)
         checked = check(page, self.grid, self._provider.capabilities)
+        if beginning := self._perhaps_the_beginning(window, page):
+            await self._find_beginning(beginning, page.batch.first if len(page.batch) else None)
+        self._refuse_contradiction(window, page)
         if not self.grid.count(window.span):
             # Only what opens between two slots was wanted; the candle that proves it belongs to another range.
             checked = checked.within(window.span)
         self.tally.fresh += self._fresh(checked.batch)
         believed = self.work.settle(window, checked)
         self._adapt(window.span, page)
-        return page, checked, self._facts(page, (*checked.proofs, *believed))
+        return self._answer(page, checked.batch, (*checked.proofs, *believed))
 
     async def _fetch(self, request: FetchRequest) -> Page:
         await self._provider.budget.spend(request.costs, request.priority)
@@ -180,46 +182,71 @@ class Pipeline:
 
     # ── the beginning of a market ───────────────────────────────────────────────────────────────────────────────────
 
-    def _unlisted_gap(self, window: Window, page: Page) -> Span | None:
-        """Everything before the page's first row, if that may be the market's first candle and nobody has asked yet."""
-        anchored = window.request.anchor is Anchor.START and len(page.batch)
-        if (
-            self._listing_asked
-            or not anchored
-            or not self.grid.count(Span(window.span.start, page.batch.first + 1)) > 1
-        ):
+    def _perhaps_the_beginning(self, window: Window, page: Page) -> FetchRequest | None:
+        """The question that tells whether the market begins in this window, if that may be and nobody has asked yet."""
+        if self._beginning_asked:
             return None
-        self._listing_asked = True
-        return Span(min(0, window.span.start), page.batch.first + 1)
+        request, batch = window.request, page.batch
+        earliest = min(0, window.span.start)
+        if Anchor.START in self._provider.capabilities.anchors:
+            # What comes first of all that there is?
+            anchored = request.anchor is Anchor.START and len(batch)
+            leaps = anchored and self.grid.count(Span(window.span.start, batch.first + 1)) > 1
+            span = Span(earliest, batch.first + 1) if leaps else None
+        else:
+            # Is there anything before what came?
+            edge = batch.first if len(batch) else window.span.end
+            short = len(batch) + batch.repeated < request.limit
+            span = Span(earliest, edge) if short and edge > earliest else None
+        costs = self._provider.capabilities.cost(self._wish.kind)
+        return replace(request, span=span, limit=1, costs=costs) if span else None
 
-    async def _ask_listing(self, span: Span) -> Answer:
-        """Find the market's first candle, so that what lies before it is known as not listed and never asked again."""
-        request = replace(self._wish, span=span, limit=1, costs=self._provider.capabilities.cost(self._wish.kind))
-        page = await with_retries(self._kernel, self._provider, lambda: self._fetch(request))
-        checked = check(page, self.grid, self._provider.capabilities)
-        proofs: tuple[Proof, ...] = ()
-        if len(page.batch) and page.batch.first > span.start:
-            first = page.batch.first
-            proofs = (Proof(Span(span.start, first), Evidence.LISTING, CoverageState.NOT_LISTED),)
-            self.work.prove(proofs)
-            market = replace(self._record.market, listed=first)
+    async def _find_beginning(self, request: FetchRequest, edge: int | None) -> None:
+        """Find the market's first candle, so that what lies before it is known as not listed and never asked again.
+
+        Args:
+            request: see `_perhaps_the_beginning`.
+            edge: the oldest candle that came, if any did.
+        """
+        span = request.span
+        assert span is not None
+        page = await self._fetch(request)
+        if request.anchor is Anchor.START:
+            first = edge = page.batch.first if len(page.batch) else None
+        else:
+            # Nothing before, and twice said so: by the answer that ended here, and by this one.
+            first = None if len(page.batch) or page.asserted != span else span.end
+        self._beginning_asked = first is not None
+        if first is None or first == span.start:
+            return
+        proof = Proof(Span(span.start, first), Evidence.LISTING, CoverageState.NOT_LISTED)
+        self.work.prove([proof])
+        if edge is not None:
+            self._first_candle = edge
+            market = replace(self._record.market, listed=edge)
             self._record = await Catalogue(self._kernel).update_market(self._record, market)
-        return self._answer(page, checked, self._facts(page, proofs))
+        await self._save(self._answer(page, CandleBatch.empty(), (proof,)))
+
+    def _refuse_contradiction(self, window: Window, page: Page) -> None:
+        """An answer that leaves out the market's first candle, which another gave, is not to be believed."""
+        first, batch, span = self._first_candle, page.batch, window.span
+        if first is None:
+            return
+        leaps = window.request.anchor is Anchor.START and len(batch) and span.start <= first < batch.first
+        if leaps or (first in span and not len(batch)):
+            raise MalformedAnswerError(f"the candle of {iso(first)} is lacking in the answer to {window.request!s}")
 
     # ── saving ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _facts(self, page: Page, proofs: tuple[Proof, ...]) -> tuple[Coverage, ...]:
-        return as_facts(proofs, f"{self._provider.name}:{page.request.source}", page.answered_at)
-
-    def _answer(self, page: Page, checked: CheckedPage, facts: tuple[Coverage, ...]) -> Answer:
-        source = page.request.source
+    def _answer(self, page: Page, batch: CandleBatch, proofs: tuple[Proof, ...]) -> Answer:
+        source = f"{self._provider.name}:{page.request.source}"
         return Answer(
             symbol=self._record.symbol,
-            source=f"{self._provider.name}:{source}",
-            rank=self._provider.capabilities.sources.get(source, 0),
+            source=source,
+            rank=self._provider.capabilities.sources.get(page.request.source, 0),
             answered_at=page.answered_at,
-            batch=checked.batch,
-            coverage=facts,
+            batch=batch,
+            coverage=as_facts(proofs, source, page.answered_at),
         )
 
     async def _save(self, answer: Answer) -> None:

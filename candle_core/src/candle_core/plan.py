@@ -124,10 +124,12 @@ class WorkList:
             request = self._cut.popleft()
             assert request.span is not None
             rest = with_slots(Spans((request.span,)) - self.proven, self._grid)
-            narrowed = [self._narrow(request, part) for part in rest]
-            self._cut.extendleft(reversed(narrowed[1:]))
-            if narrowed:
-                return Window(narrowed[0])
+            if not rest:
+                continue
+            if count_slots(rest, self._grid) == self._grid.count(request.span):
+                return Window(replace(request, span=rest.parts[0]))
+            # Other answers have reached into the window: cut anew from where they ended.
+            self._put_back(rest | Spans.of(left.span for left in self._cut if left.span))
         return None
 
     def settle(self, window: Window, answer: CheckedPage) -> list[Proof]:
@@ -176,11 +178,13 @@ class WorkList:
         slots = count_slots(Spans(tuple(self._fresh)), self._grid)
         return len(self._extra) + len(self._cut) + -(-slots // self._capabilities.page_limit)
 
-    def _narrow(self, request: FetchRequest, span: Span) -> FetchRequest:
-        """The request for what is left of its window."""
-        if span == request.span:
-            return request
-        return replace(request, span=span, limit=min(request.limit, max(1, self._grid.count(span))))
+    def _put_back(self, spans: Spans) -> None:
+        """Give the stretch that is being worked on back, to be cut again."""
+        self._cut.clear()
+        if self._from_start:
+            self._fresh.extendleft(reversed(spans.parts))
+        else:
+            self._fresh.extend(spans.parts)
 
     def _cut_next(self) -> None:
         """Cut a stretch of pages from that end of what is left where the work begins."""

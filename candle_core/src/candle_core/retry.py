@@ -4,6 +4,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
+from candle_core.budget import LONGEST_PAUSE
 from candle_core.kernel import Kernel, Provider
 from candle_hookspecs import RateLimitedError, TransientError
 
@@ -13,8 +14,6 @@ ATTEMPTS: Final = 5
 FIRST_DELAY: Final = 0.25
 """Seconds; doubled each time, with jitter."""
 PAUSES: Final = 8
-LONGEST_PAUSE: Final = 900.0
-"""Seconds. A longer ban is reported instead of waited for."""
 UNSAID_PAUSE: Final = 10.0
 """Seconds, where the exchange does not say how long."""
 
