@@ -204,7 +204,7 @@ async def test_a_lying_empty_answer_before_a_real_hole(make_world: MakeWorld) ->
 async def test_a_lying_answer_where_the_market_begins(make_world: MakeWorld) -> None:
     world = make_world(bitcoin(listed=at(1_500)))
     world.sandbox.faults.script("lying_empty")
-    await collected(world, requests=PAGES + 3)
+    await collected(world, requests=PAGES + 4)
 
 
 async def test_rows_of_another_range_where_the_market_begins(make_world: MakeWorld) -> None:
