@@ -126,7 +126,7 @@ class WorkList:
             rest = with_slots(Spans((request.span,)) - self.proven, self._grid)
             if not rest:
                 continue
-            if count_slots(rest, self._grid) == self._grid.count(request.span):
+            if len(rest.parts) == 1 and count_slots(rest, self._grid) == self._grid.count(request.span):
                 return Window(replace(request, span=rest.parts[0]))
             # Other answers have reached into the window: cut anew from where they ended.
             self._put_back(rest | Spans.of(left.span for left in self._cut if left.span))
