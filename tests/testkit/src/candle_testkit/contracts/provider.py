@@ -8,8 +8,9 @@
         def build(self, url, context):
             return ExampleProvider(ExampleProvider.Settings(rest_url=url), context)
 
-The sandbox speaks Binance spot's wire; a provider of another exchange overrides `open_sandbox` with an exchange of its
-own that has the same `url`, `clock`, `faults` and `ledger`.
+The sandbox speaks the wires of the scenes in `candle_testkit.contracts.scenes`; say which one is the provider's. A
+provider of another exchange overrides `open_sandbox` with an exchange of its own that has the same `url`, `clock`,
+`faults` and `ledger`, and describes it by a scene of its own.
 """
 
 import json
@@ -47,8 +48,9 @@ from candle_hookspecs import (
     WarmupScope,
 )
 from candle_testkit.context import OpenGate, make_context
-from candle_testkit.contracts.stage import DAY, DOUBLED, HOLE, LATEST_LAG, MARKETS, MINUTE, NOW, UNITS, Stage
-from candle_testkit.sandbox import Sandbox, SandboxConfig
+from candle_testkit.contracts.scenes import BINANCE, DAY, DOUBLED, HOLE, NOW, Scene
+from candle_testkit.contracts.stage import LATEST_LAG, MINUTE, UNITS, Stage
+from candle_testkit.sandbox import Sandbox
 
 FAULTS: Final = [
     # what the exchange does, the error it must become, an error that it must not become
@@ -74,21 +76,21 @@ class ProviderContract:
     Attributes:
         name: what the provider stands under in the TOML.
         columns: the candle columns that the exchange gives.
-        meter: the provider's name for the limit that the sandbox counts.
+        scene: the exchange that it is checked on.
     """
 
     name: ClassVar[str]
     columns: ClassVar[tuple[str, ...]] = COLUMNS
-    meter: ClassVar[str] = "weight"
+    scene: ClassVar[Scene] = BINANCE
 
     def build(self, url: str, context: PluginContext) -> Any:
         """The provider, asking the exchange at `url`."""
         raise NotImplementedError
 
-    @staticmethod
-    def open_sandbox() -> Sandbox:
-        """The exchange, with `MARKETS` and a clock that stands still at `NOW`."""
-        return Sandbox(SandboxConfig(markets=MARKETS, clock=NOW, speed=0))
+    @classmethod
+    def open_sandbox(cls) -> Sandbox:
+        """The exchange, with the markets of the scene and a clock that stands still at `NOW`."""
+        return cls.scene.open()
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -105,7 +107,7 @@ class ProviderContract:
         sandbox.ledger.clear()
         gate = OpenGate()
         provider = self.build(sandbox.url, make_context(tmp_path, self.name, budget=gate))
-        stage = Stage(provider, sandbox, gate, self.columns, self.meter)
+        stage = Stage(provider, sandbox, gate, self.columns, self.scene)
         yield stage
         stage.close()
 
@@ -143,14 +145,15 @@ class ProviderContract:
     def test_listing_has_every_market_once_and_exactly(self, stage: Stage) -> None:
         """The listing has every market once, with exact steps and the right status."""
         markets = stage.call("candle_markets", MarketQuery())
-        listed = {config.symbol: config for config in MARKETS}
+        listed = stage.scene.listed
         assert sorted(market.native_id for market in markets) == sorted(listed)
         for market in markets:
             config = listed[market.native_id]
             assert (market.base, market.quote) == (config.base, config.quote)
             assert market.ccxt_symbol == f"{config.base}/{config.quote}"
             assert market.exchange == self.name.upper()
-            assert (market.price_tick, market.amount_step) == (Decimal(config.tick), Decimal(config.step))
+            steps = (Decimal(config.tick), Decimal(config.step)) if stage.scene.tells_steps else (None, None)
+            assert (market.price_tick, market.amount_step) == steps
             assert (market.status is MarketStatus.TRADING) == (config.delisted is None)
             bounds = [getattr(market, one.name) for one in fields(Market) if one.name.startswith(("min_", "max_"))]
             assert all(bound is None or isinstance(bound, Decimal) for bound in bounds)
@@ -158,14 +161,17 @@ class ProviderContract:
     def test_listing_is_filtered(self, stage: Stage) -> None:
         """A listing by status or trade type leaves the others out."""
         closed = stage.call("candle_markets", MarketQuery(status=MarketStatus.TRADING))
-        assert {market.native_id for market in closed} == {"BTCUSDT", "ETHBTC"}
+        assert {market.native_id for market in closed} == stage.scene.trading
         assert not stage.call("candle_markets", MarketQuery(tradetype="NO-SUCH-TYPE"))
 
-    @pytest.mark.parametrize("name", ["ETH/BTC", "eth/btc", "ETHBTC", "ethbtc"])
-    def test_one_market_by_any_of_its_names(self, stage: Stage, name: str) -> None:
+    @pytest.mark.parametrize("lower", [False, True], ids=["as-listed", "lower"])
+    @pytest.mark.parametrize("spelling", ["ccxt_symbol", "native_id"])
+    def test_one_market_by_any_of_its_names(self, stage: Stage, spelling: str, lower: bool) -> None:
         """By ccxt's symbol or native id, in any case, comes the market that the listing has."""
         listing = stage.call("candle_markets", MarketQuery())
-        assert [stage.market(name)] == [market for market in listing if market.native_id == "ETHBTC"]
+        (wanted,) = [market for market in listing if market.native_id == stage.scene.other]
+        name = getattr(wanted, spelling)
+        assert stage.market(name.lower() if lower else name) == wanted
 
     @pytest.mark.parametrize("name", ["NOPE/USDT", "NOPE", "ET/HBTC", "ETH/BTC:BTC", "ETH BTC", "/", "x" * 40])
     def test_unknown_market_is_an_empty_list(self, stage: Stage, name: str) -> None:
@@ -177,9 +183,10 @@ class ProviderContract:
         for query in (MarketQuery(), MarketQuery(name="ETH/BTC")):
             stage.call("candle_markets", query)
         stage.call("candle_warmup", WarmupScope())
-        spent = sum(costs.get(stage.meter, 0) for costs in stage.gate.spent)
+        meter = stage.scene.own_meter
+        spent = sum(costs.get(meter, 0) for costs in stage.gate.spent)
         assert spent == sum(request.weight for request in stage.sandbox.ledger.requests())
-        assert [feedback.used[stage.meter] for feedback in stage.gate.observed][-1:] == [spent]
+        assert [stage.used(feedback, meter) for feedback in stage.gate.observed][-1:] == [spent]
 
     # ── a page ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -207,21 +214,32 @@ class ProviderContract:
 
     @anchors
     @pytest.mark.parametrize(
-        ("name", "span"),
+        ("role", "span"),
         [
-            ("BTCUSDT", Span(HOLE.start - 5 * MINUTE, HOLE.end + 5 * MINUTE)),
-            ("BTCUSDT", HOLE),
-            ("BTCUSDT", Span(HOLE.start + MINUTE, HOLE.start + 9 * MINUTE)),
-            ("BTCUSDT", Span.of("2022-12-14", "2022-12-14T12:00")),
-            ("BTCUSDT", Span.of("2022-12-15T09:00", "2022-12-15T10:30")),
-            ("LUNAUSDT", Span.of("2024-02-20T00:30", "2024-02-20T02:00")),
-            ("LUNAUSDT", Span.of("2024-02-21", "2024-02-22")),
-            ("BTCUSDT", Span(NOW + 60 * MINUTE, NOW + 90 * MINUTE)),
+            ("main", Span(HOLE.start - 5 * MINUTE, HOLE.end + 5 * MINUTE)),
+            ("main", HOLE),
+            ("main", Span(HOLE.start + MINUTE, HOLE.start + 9 * MINUTE)),
+            ("main", Span.of("2022-12-14", "2022-12-14T12:00")),
+            ("main", Span.of("2022-12-15T09:00", "2022-12-15T10:30")),
+            ("ended", Span.of("2024-02-20T00:30", "2024-02-20T02:00")),
+            ("ended", Span.of("2024-02-21", "2024-02-22")),
+            ("main", Span(NOW + 60 * MINUTE, NOW + 90 * MINUTE)),
         ],
         ids=["hole", "in-hole", "deep-in-hole", "unlisted", "listing", "delisting", "delisted", "future"],
     )
-    def test_where_candles_are_absent(self, stage: Stage, anchor: Anchor, name: str, span: Span) -> None:
-        """A hole longer than a page, before listing, after delisting, the future: true rows, no false claim."""
+    def test_where_candles_are_absent(self, stage: Stage, anchor: Anchor, role: str, span: Span) -> None:
+        """A hole longer than a page, before listing, after delisting, the future: true rows, no false claim.
+
+        Where the exchange forgets what is delisted, that market is gone, from the list too.
+        """
+        request = self._request(stage, span, anchor)
+        name = getattr(stage.scene, role)
+        if role == "ended" and stage.scene.forgets:
+            assert not stage.call("candle_markets", MarketQuery(name=name))
+            ended = replace(request, markets=(replace(request.market, native_id=name),))
+            with pytest.raises(MarketGoneError):
+                stage.call("candle_fetch", ended)
+            return
         stage.check_rows(stage.fetch(self._request(stage, span, anchor, name=name)))
 
     @anchors
@@ -230,7 +248,7 @@ class ProviderContract:
         whole = Span(DOUBLED - 899 * MINUTE, HOLE.end + 500 * MINUTE)
         request = self._request(stage, whole, anchor, min(300, stage.provider.capabilities.page_limit))
         truth = stage.truth(request, whole)["open_time"]
-        assert len(truth) == 899 + 181 + 500, "a minute twice, none in the hole"
+        assert len(truth) == stage.scene.walk, "this stretch of history is not as the scene says"
         left, found = whole, np.empty(0, np.int64)
         for _ in range(len(truth) // request.limit + 2):
             page = stage.fetch(self._request(stage, left, anchor, request.limit))
@@ -269,7 +287,8 @@ class ProviderContract:
         request = self._request(stage, DAY, Anchor.START)
         for _ in range(3):
             page = stage.fetch(request)
-            assert page.feedback.used[stage.meter] == sum(one.weight for one in stage.sandbox.ledger.requests())
+            charged = [one for one in stage.sandbox.ledger.requests() if one.limit == stage.sent().limit]
+            assert stage.used(page.feedback, stage.scene.meter) == sum(one.weight for one in charged)
 
     def test_decode_reads_the_wire(self, stage: Stage) -> None:
         """`candle_decode` makes of the wire's own body, or of its parsed rows, what `candle_fetch` returned."""
@@ -299,14 +318,14 @@ class ProviderContract:
         """429 and 418 come with the exchange's own wait; a ban is told from a slowdown."""
         caught = self._caught(stage, RateLimitedError, kind, retry_after=wait)
         assert isinstance(caught, RateLimitedError)
-        assert (caught.retry_after, caught.banned) == (wait, kind == "banned")
+        assert (caught.retry_after, caught.banned) == (stage.scene.waits.get(kind, wait), kind == "banned")
 
     def test_unknown_names_are_told(self, stage: Stage) -> None:
         """A timeframe that the exchange does not have is a bad request, a market that it does not have is gone."""
         request = self._request(stage, DAY, stage.provider.capabilities.anchors[0])
         with pytest.raises(BadRequestError):
             stage.call("candle_fetch", replace(request, timeframe="7m"))
-        gone = replace(request.market, native_id="GONEUSDT", ccxt_symbol="GONE/USDT", base="GONE")
+        gone = replace(request.market, native_id=stage.scene.absent, ccxt_symbol="GONE/USDT", base="GONE")
         with pytest.raises(MarketGoneError):
             stage.call("candle_fetch", replace(request, markets=(gone,)))
 
@@ -334,11 +353,11 @@ class ProviderContract:
 
     @staticmethod
     def _request(
-        stage: Stage, span: Span, anchor: Anchor, limit: int = 0, *, name: str = "BTCUSDT", timeframe: str = "1m"
+        stage: Stage, span: Span, anchor: Anchor, limit: int = 0, *, name: str = "", timeframe: str = "1m"
     ) -> FetchRequest:
         if anchor not in stage.provider.capabilities.anchors:
             pytest.skip(f"it does not count from the {anchor}")
-        return stage.request(name, timeframe, span, anchor, limit)
+        return stage.request(name or stage.scene.main, timeframe, span, anchor, limit)
 
     def _caught(self, stage: Stage, error: type[ProviderError], kind: str, **options: Any) -> ProviderError:
         """The error that a fault became; it must have cost one request, and the next one must be answered."""

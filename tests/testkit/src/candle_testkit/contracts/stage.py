@@ -9,9 +9,20 @@ from urllib.request import urlopen
 
 import numpy as np
 
-from candle_hookspecs import Anchor, CoverageState, FetchRequest, Market, MarketQuery, Page, Span, to_ms
+from candle_hookspecs import (
+    Anchor,
+    CoverageState,
+    Evidence,
+    FetchRequest,
+    LimitFeedback,
+    Market,
+    MarketQuery,
+    Page,
+    Span,
+)
 from candle_testkit.context import OpenGate
-from candle_testkit.sandbox import MarketConfig, OffGrid, Request, Sandbox
+from candle_testkit.contracts.scenes import Scene
+from candle_testkit.sandbox import Request, Sandbox
 
 MINUTE: Final = 60_000
 UNITS: Final = {
@@ -19,29 +30,6 @@ UNITS: Final = {
     "y": 525_600 * MINUTE,
 }  # fmt: skip
 """Milliseconds, a long month and a common year."""
-NOW: Final = to_ms("2024-03-10T12:34:30.500")
-HOLE: Final = Span.of("2024-02-01T12:00", "2024-02-02T13:00")
-"""1,500 minutes without a row: longer than a page."""
-DOUBLED: Final = to_ms("2024-02-01T09:00")
-"""A minute with two rows, the second of them off the grid."""
-
-MARKETS: Final = (
-    MarketConfig(
-        "BTCUSDT", "BTC", "USDT", price="42000", turnover="300000000", listed="2022-12-15T10:00",
-        holes=[("2024-02-01T12:00", "2024-02-02T13:00")], quiet=[("2024-02-01T10:00", "2024-02-01T10:45")],
-        off_grid=[
-            OffGrid("1m", "2024-02-01T11:59", 4_789), OffGrid("1m", DOUBLED, 30_000, extra=True),
-            OffGrid("1m", "2024-02-02T13:00", 17_001),
-        ],
-    ),
-    MarketConfig(
-        "LUNAUSDT", "LUNA", "USDT", tick="0.0001", step="0.01", price="40", listed="2022-12-15T10:00",
-        delisted="2024-02-20T01:00",
-    ),
-    MarketConfig("ETHBTC", "ETH", "BTC", tick="0.00001", step="0.001", price="0.06", turnover="500", trades=5_000),
-)  # fmt: skip
-DAY: Final = Span.of("2024-01-20", "2024-01-21")
-
 LATEST_LAG: Final = 2_000
 """Milliseconds by which a moment told in whole seconds may lie behind the clock, with one to spare."""
 
@@ -53,12 +41,12 @@ class Stage:
         provider: the plugin under test. sandbox: its exchange, with the clock stopped.
         gate: remembers what the provider spent on its own account.
         columns: the names that its candles must have.
-        meter: the limit that the sandbox counts, by the provider's name for it.
+        scene: the exchange's markets, and what is special about its wire.
     """
 
-    def __init__(self, provider: Any, sandbox: Sandbox, gate: OpenGate, columns: Iterable[str], meter: str) -> None:
+    def __init__(self, provider: Any, sandbox: Sandbox, gate: OpenGate, columns: Iterable[str], scene: Scene) -> None:
         self.provider, self.sandbox, self.gate = provider, sandbox, gate
-        self.columns, self.meter = tuple(columns), meter
+        self.columns, self.scene = tuple(columns), scene
         self._runner = asyncio.Runner()
 
     # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -90,6 +78,13 @@ class Stage:
         assert isinstance(page, Page), f"candle_fetch returned {page!r}, not a Page"
         self.check_claims(page)
         return page
+
+    def used(self, feedback: LimitFeedback, limit: str) -> float:
+        """What is spent of a limit by the exchange's word, be it told as used or as left."""
+        if limit in feedback.used:
+            return feedback.used[limit]
+        (amount,) = [one.amount for one in self.provider.capabilities.limits if one.name == limit]
+        return float(amount - feedback.remaining[limit])
 
     def sent(self) -> Request:
         """The last request that the sandbox saw."""
@@ -143,6 +138,9 @@ class Stage:
         request, span, now = page.request, page.request.span, self.sandbox.clock.now()
         assert span is not None
         for proof in page.proofs:
+            if proof.state is CoverageState.OUT_OF_REACH:
+                assert proof.evidence is Evidence.DECLARED, f"{proof}: who cannot answer for a span must declare it"
+                continue
             there = self.truth(request, proof.span)["open_time"]
             lacking = there if proof.state is not CoverageState.ANSWERED else np.setdiff1d(there, page.batch.open_time)
             assert not len(lacking), f"{proof} covers {len(lacking)} candles that the page lacks, from {lacking[0]} on"

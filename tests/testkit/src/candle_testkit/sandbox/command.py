@@ -84,7 +84,7 @@ async def _run(exchange: Sandbox, as_json: bool) -> None:
             counts = Counter(market.config.exchange.title() for market in exchange.markets.values())
             named = " and ".join(f"{count} {name}" for name, count in sorted(counts.items()))
             click.echo(f"{named} markets at {url}; Ctrl-C ends.\n")
-            click.echo("To use it, put this in candle.toml:\n")
-            click.echo(f'[providers.binance]\nrest_url = "{url}"\n\n[providers.upbit]\nrest_url = "{url}"')
+            click.echo("To use it, put this in candle.toml, and the same under [providers.upbit]:\n")
+            click.echo(f'[providers.binance]\nrest_url = "{url}"')
 
     await exchange.serve(ready, stop)

@@ -1,0 +1,1 @@
+"""Upbit markets and candles for the candle data manager."""
