@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from candle_core.budget import LONGEST_PAUSE
 from candle_core.config import load_config
 from candle_core.kernel import Kernel
-from candle_core.retry import ATTEMPTS, LONGEST_PAUSE, PAUSES, with_retries
+from candle_core.retry import ATTEMPTS, PAUSES, with_retries
 from candle_hookspecs import (
     AuthenticationError,
     BadRequestError,

@@ -1,12 +1,19 @@
 """The kernel as an extension sees it, without importing it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from candle_hookspecs.candles import CandleBatch
 from candle_hookspecs.requests import MarketQuery
-from candle_hookspecs.results import CollectionConfig, CollectionProgress, CollectionSummary, SlotReport
+from candle_hookspecs.results import (
+    CollectionConfig,
+    CollectionProgress,
+    CollectionSummary,
+    SlotReport,
+    StreamingConfig,
+    StreamingMeta,
+)
 from candle_hookspecs.storage import SymbolQuery, SymbolRecord
 from candle_hookspecs.symbols import Market, Symbol
 
@@ -41,6 +48,7 @@ class Candles(Protocol):
         tradetype: str | None = None,
         start: Moment | None = None,
         end: Moment | None = None,
+        to: Moment | None = None,
         count: int | None = None,
         refetch: bool = False,
         progress_callback: Callable[[CollectionProgress], object] | None = None,
@@ -57,10 +65,27 @@ class Candles(Protocol):
         tradetype: str | None = None,
         start: Moment | None = None,
         end: Moment | None = None,
+        to: Moment | None = None,
         count: int | None = None,
         config: CollectionConfig | None = None,
     ) -> CandleBatch:
         """Fetch what is missing, commit it, and hand back the whole range."""
+        ...
+
+    def stream_candles(
+        self,
+        symbol: SymbolLike,
+        timeframe: str | None = None,
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        to: Moment | None = None,
+        count: int | None = None,
+        config: StreamingConfig | None = None,
+    ) -> AsyncGenerator[tuple[CandleBatch, StreamingMeta], None]:
+        """Fetch what is missing and yield the range in time order, chunk by chunk, while it is being collected."""
         ...
 
     async def load(
