@@ -2,9 +2,9 @@
 
 import sys
 
-from bench import collect, decode, storage
+from bench import collect, decode, modes, storage
 
-MEASURES = {"storage": storage.run, "decode": decode.run, "collect": collect.run}
+MEASURES = {"storage": storage.run, "decode": decode.run, "collect": collect.run, "modes": modes.run}
 
 
 def main(names: list[str]) -> int:
