@@ -2,9 +2,15 @@
 
 import sys
 
-from bench import collect, decode, modes, storage
+from bench import collect, decode, modes, parallel, storage
 
-MEASURES = {"storage": storage.run, "decode": decode.run, "collect": collect.run, "modes": modes.run}
+MEASURES = {
+    "storage": storage.run,
+    "decode": decode.run,
+    "collect": collect.run,
+    "modes": modes.run,
+    "parallel": parallel.run,
+}
 
 
 def main(names: list[str]) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, SecretBytes, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveInt, SecretBytes, SecretStr, ValidationError
 
 from candle_hookspecs import ConfigError
 
@@ -28,6 +28,18 @@ class Defaults(BaseModel):
     exchange: str | None = None
     tradetype: str | None = None
     timeframes: tuple[str, ...] = ("1d",)
+
+
+class Collecting(BaseModel):
+    """``[collect]``: how history is fetched.
+
+    Attributes:
+        concurrency: most requests of one symbol under way at once; None: as many as the provider says pay.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    concurrency: PositiveInt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,7 @@ class Config:
     file: Path | None
     base_dir: Path
     defaults: Defaults
+    collect: Collecting
     storage: PluginTable
     providers: Mapping[str, PluginTable]
     extensions: Mapping[str, PluginTable]
@@ -109,7 +122,7 @@ def load_config(source: str | Path | Mapping[str, Any] | None = None) -> Config:
 
 
 def _config(tables: _Table, file: Path | None, base_dir: Path, text: str) -> Config:
-    known = ("defaults", "storage", "providers", "extensions")
+    known = ("defaults", "collect", "storage", "providers", "extensions")
     for key, value in tables.items():
         if key not in known:
             raise ConfigError(_unknown_key(key, (), known, file, text))
@@ -121,6 +134,7 @@ def _config(tables: _Table, file: Path | None, base_dir: Path, text: str) -> Con
         file=file,
         base_dir=base_dir,
         defaults=_validate(Defaults, tables.get("defaults", {}), ("defaults",), file, text),
+        collect=_validate(Collecting, tables.get("collect", {}), ("collect",), file, text),
         storage=PluginTable(backend, backend, ("storage",), storage),
         providers={name.lower(): table for name, table in _plugin_tables(tables, "providers", file, text)},
         extensions=dict(_plugin_tables(tables, "extensions", file, text)),

@@ -177,7 +177,7 @@ class Pipeline:
         """Ask more widely while pages are dense; ask one after another where they leap over emptiness."""
         inside = len(page.batch.between(window))
         dense = inside >= DENSE * self.grid.count(window)
-        widest = self._provider.capabilities.concurrency
+        widest = self._kernel.config.collect.concurrency or self._provider.capabilities.concurrency
         self._fanout = min(widest, self._fanout * 2) if dense else max(1.0, self._fanout / 2)
 
     # ── the beginning of a market ───────────────────────────────────────────────────────────────────────────────────
@@ -210,7 +210,12 @@ class Pipeline:
         """
         span = request.span
         assert span is not None
-        page = await self._fetch(request)
+        self._beginning_asked = True  # before the answer: windows that are under way shall not ask too
+        try:
+            page = await self._fetch(request)
+        except BaseException:
+            self._beginning_asked = False
+            raise
         if request.anchor is Anchor.START:
             first = edge = page.batch.first if len(page.batch) else None
         else:

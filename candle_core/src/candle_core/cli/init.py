@@ -22,6 +22,9 @@ path = "candles.sqlite3"
 # exchange = "BINANCE"
 # tradetype = "SPOT"
 
+[collect]
+# concurrency = 4             # most requests of one symbol under way at once; left out: as many as pay
+
 # An exchange needs no table to be used; its name is what `candle plugins` shows.
 [providers.binance]
 # rest_url = "https://data-api.binance.vision"   # market data only, for places where api.binance.com is closed
