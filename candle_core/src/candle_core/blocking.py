@@ -72,10 +72,13 @@ class Candles:
     markets = _Blocking(manager.Candles.markets)
     symbols = _Blocking(manager.Candles.symbols)
     slots = _Blocking(manager.Candles.slots)
+    verify = _Blocking(manager.Candles.verify)
+    plan_collection = _Blocking(manager.Candles.plan_collection)
     check_plugins = _Blocking(manager.Candles.check_plugins)
     collect_candles_only = _Blocking(manager.Candles.collect_candles_only)
     get_candles = _Blocking(manager.Candles.get_candles)
     load = _Blocking(manager.Candles.load)
+    forget = _Blocking(manager.Candles.forget)
     stream_candles = _BlockingStream(manager.Candles.stream_candles)
 
 

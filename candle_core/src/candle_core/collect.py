@@ -59,9 +59,17 @@ async def find_task(kernel: Kernel, query: SymbolQuery, bounds: Bounds, *, refet
         known = Known.of(await read_facts(kernel, record, span), Pipeline.sources(provider))
         if not with_slots(Spans((span,)) - known.covered, grid):
             return Task(record, provider, grid, span)
+    return Task(record, provider, grid, bounds.span(grid, await horizon(kernel, provider, grid)))
+
+
+async def horizon(kernel: Kernel, provider: Provider, grid: Grid) -> int:
+    """The first open time whose candle is not final yet, by the exchange's clock, which is asked for once.
+
+    Raises:
+        ProviderError: the exchange did not answer.
+    """
     await with_retries(kernel, provider, provider.warm_up)
-    horizon = settled_until(grid, provider.clock.now() - DATE_RESOLUTION, provider.capabilities.settle)
-    return Task(record, provider, grid, bounds.span(grid, horizon))
+    return settled_until(grid, provider.clock.now() - DATE_RESOLUTION, provider.capabilities.settle)
 
 
 class Collection:

@@ -9,8 +9,9 @@ from typing import Any
 
 from candle_core.collect import ProgressCallback, collect, find_task
 from candle_core.config import load_config
+from candle_core.estimate import estimate
 from candle_core.kernel import Kernel, PluginState, check_plugins
-from candle_core.quality import slot_report
+from candle_core.quality import slot_report, verify
 from candle_core.ranges import Bounds, open_span
 from candle_core.reading import CHUNK_ROWS, read_all
 from candle_core.retry import with_retries
@@ -22,7 +23,9 @@ from candle_hookspecs import (
     CandleBatch,
     Clock,
     CollectionConfig,
+    CollectionPlan,
     CollectionSummary,
+    Forget,
     LoadRead,
     Market,
     MarketQuery,
@@ -35,6 +38,7 @@ from candle_hookspecs import (
     SymbolLike,
     SymbolQuery,
     SymbolRecord,
+    VerifyReport,
 )
 
 
@@ -120,9 +124,59 @@ class Candles:
         provider = self._kernel.provider(record.symbol.exchange)
         return await slot_report(self._kernel, provider, record, Span.of(start, end))
 
+    async def verify(
+        self,
+        symbol: SymbolLike,
+        timeframe: str | None = None,
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+    ) -> VerifyReport:
+        """Look at every stored candle of a symbol, and at what of its history is missing; nobody is asked.
+
+        Args:
+            symbol: see the class.
+            timeframe: ccxt's notation.
+            exchange: e.g. ``BINANCE``.
+            tradetype: e.g. ``SPOT``.
+            start: first open time; None: from the first moment that is stored or proven.
+            end: first open time no longer looked at; None: up to the last moment that is stored or proven.
+
+        Raises:
+            UnknownSymbolError: the database holds no such symbol.
+        """
+        record = await self._catalogue.known(self._catalogue.query(symbol, timeframe, exchange, tradetype))
+        return await verify(self._kernel, self._kernel.provider(record.symbol.exchange), record, start, end)
+
     async def check_plugins(self) -> list[PluginState]:
         """Import every installed plugin, build it from its table, and say how it fares."""
         return check_plugins(self._kernel.config)
+
+    async def plan_collection(
+        self,
+        symbol: SymbolLike,
+        timeframe: str | None = None,
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        to: Moment | None = None,
+        count: int | None = None,
+        refetch: bool = False,
+    ) -> CollectionPlan:
+        """What `collect_candles_only` would ask for with the same arguments, and what that costs; it asks for nothing.
+
+        The exchange is asked for its clock, and for a market that the database does not know; nothing is written.
+
+        Raises:
+            BadInputError: unknown market or timeframe, an impossible range. PluginError: no such provider or storage.
+            ProviderError: the exchange did not answer.
+        """
+        query = self._catalogue.query(symbol, timeframe, exchange, tradetype)
+        return await estimate(self._kernel, query, Bounds.of(start, end, count, to), refetch=refetch)
 
     # ── collecting ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -266,6 +320,40 @@ class Candles:
             newest_first=start is None and count is not None,
         )
         return await read_all(self._kernel.storage(), read)
+
+    # ── taking back ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def forget(
+        self,
+        symbol: SymbolLike,
+        timeframe: str | None = None,
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        candles: bool = False,
+    ) -> int:
+        """Take proof back, so that the next collection asks again.
+
+        Args:
+            symbol: see the class.
+            timeframe: ccxt's notation.
+            exchange: e.g. ``BINANCE``.
+            tradetype: e.g. ``SPOT``.
+            start: from this open time on; None: from the beginning.
+            end: up to this open time, exclusive; None: to the end.
+            candles: delete the candles of the range as well.
+
+        Returns:
+            How many candles were deleted.
+
+        Raises:
+            UnknownSymbolError: the database holds no such symbol.
+        """
+        record = await self._catalogue.known(self._catalogue.query(symbol, timeframe, exchange, tradetype))
+        span = None if start is None and end is None else open_span(start, end)
+        return await self._kernel.storage().forget(Forget(symbol=record.symbol, span=span, candles=candles))
 
     def _write(self) -> Writer:
         if self._writer is None:

@@ -74,6 +74,19 @@ class Catalogue:
         """The one symbol that matches; one that is not registered yet is looked up at the exchange and registered.
 
         Raises:
+            UnknownMarketError, UnknownTimeframeError, BadInputError, ProviderError: see `look_up`.
+        """
+        found = await self.look_up(query)
+        if isinstance(found, SymbolRecord):
+            return found
+        assert query.timeframe is not None
+        (record,) = await self._kernel.storage().register([Registration(market=found, timeframes=(query.timeframe,))])
+        return record
+
+    async def look_up(self, query: SymbolQuery) -> SymbolRecord | Market:
+        """The one symbol that matches, or, where it is not registered yet, its market as the exchange lists it.
+
+        Raises:
             UnknownMarketError: the exchange does not list it. UnknownTimeframeError: the exchange has no such
             timeframe.
             BadInputError: several match. ProviderError: the exchange did not answer.
@@ -94,8 +107,7 @@ class Catalogue:
                 f"{query.exchange} lists no {query.tradetype} market {name!r}; "
                 f"`candle markets {query.exchange} {query.tradetype}` lists what there is"
             )
-        (record,) = await self._kernel.storage().register([Registration(market=market, timeframes=(query.timeframe,))])
-        return record
+        return market
 
     async def update_market(self, record: SymbolRecord, market: Market) -> SymbolRecord:
         """Bring what is known of a market up to date."""

@@ -8,11 +8,13 @@ from candle_hookspecs.candles import CandleBatch
 from candle_hookspecs.requests import MarketQuery
 from candle_hookspecs.results import (
     CollectionConfig,
+    CollectionPlan,
     CollectionProgress,
     CollectionSummary,
     SlotReport,
     StreamingConfig,
     StreamingMeta,
+    VerifyReport,
 )
 from candle_hookspecs.storage import SymbolQuery, SymbolRecord
 from candle_hookspecs.symbols import Market, Symbol
@@ -37,6 +39,22 @@ class Candles(Protocol):
 
     async def symbols(self, query: SymbolQuery | None = None) -> Sequence[SymbolRecord]:
         """What the database knows."""
+        ...
+
+    async def plan_collection(
+        self,
+        symbol: SymbolLike,
+        timeframe: str | None = None,
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        to: Moment | None = None,
+        count: int | None = None,
+        refetch: bool = False,
+    ) -> CollectionPlan:
+        """What a collection would ask for, and what that costs; no history is asked for."""
         ...
 
     async def collect_candles_only(
@@ -114,4 +132,31 @@ class Candles(Protocol):
         end: Moment,
     ) -> SlotReport:
         """Where every grid slot of a range stands."""
+        ...
+
+    async def verify(
+        self,
+        symbol: SymbolLike,
+        timeframe: str | None = None,
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+    ) -> VerifyReport:
+        """Look at every stored candle, and at what of the history is missing."""
+        ...
+
+    async def forget(
+        self,
+        symbol: SymbolLike,
+        timeframe: str | None = None,
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        candles: bool = False,
+    ) -> int:
+        """Take proof back, and the candles too if `candles`; how many were deleted."""
         ...

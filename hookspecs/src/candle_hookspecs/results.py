@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeAlias
 
+from candle_hookspecs.limits import Limit
 from candle_hookspecs.storage import SaveReceipt
 from candle_hookspecs.symbols import Symbol
 
@@ -86,6 +88,52 @@ class CollectionSummary:
         return not self.missing
 
 
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What a plan takes from one limit, in the limit's own unit."""
+
+    limit: Limit
+    cost: float
+
+    @property
+    def seconds(self) -> float:
+        """How long the limit needs to grant it: cost / amount × period.
+
+        An upper bound of what it holds a collection back, as what one period grants may be spent at its beginning.
+        """
+        return self.cost / self.limit.amount * self.limit.period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionPlan:
+    """What a collection would ask for; nothing was asked yet.
+
+    Requests and costs are those of a market with a candle in every slot. A sparse one is mostly collected by fewer; a
+    hole, or the market's beginning, costs one more.
+
+    Attributes:
+        time_range: the range wanted, clipped to what can be closed by now.
+        wanted, already_covered, asked: grid slots of the range; those that need not be asked for; the rest.
+        missing: the stretches to ask for.
+        requests: history requests.
+        spending: what they take from each of the exchange's limits.
+    """
+
+    symbol: Symbol
+    time_range: TimeRange
+    wanted: int
+    already_covered: int
+    asked: int
+    missing: tuple[TimeRange, ...] = ()
+    requests: int = 0
+    spending: tuple[Spending, ...] = ()
+
+    @property
+    def estimated_seconds(self) -> float:
+        """How long the tightest limit needs to grant all of it; 0.0 where nothing limits."""
+        return max((one.seconds for one in self.spending), default=0.0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotReport:
     """Where every grid slot of a range stands.
@@ -103,6 +151,58 @@ class SlotReport:
     missing: int
     off_grid: int
     rows: int
+
+
+class AnomalyKind(StrEnum):
+    """What cannot be true of a candle."""
+
+    HIGH = "high"  # its high is below its open, close or low
+    LOW = "low"  # its low is above its open, close or high
+    PRICE = "price"  # one of its prices is negative
+    VOLUME = "volume"  # its volume is negative
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """How many stored candles have something that cannot be true, and when the first of them opens."""
+
+    kind: AnomalyKind
+    count: int
+    first: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyReport:
+    """What is stored of a symbol, looked at row by row. Two rows of one open time cannot be: it is their key.
+
+    Attributes:
+        slots: where every slot stands, and the range looked at; without slots where nothing is stored or proven.
+        gaps: missing stretches between the first and the last moment that is proven or stored, inside the market's
+            listed life where the exchange states it.
+        anomalies: what cannot be true, one entry for each kind found. They are kept as the source gave them.
+        first, last: open time of the oldest and the newest candle in the range.
+    """
+
+    slots: SlotReport
+    gaps: tuple[TimeRange, ...] = ()
+    anomalies: tuple[Anomaly, ...] = ()
+    first: datetime | None = None
+    last: datetime | None = None
+
+    @property
+    def symbol(self) -> Symbol:
+        """Whose candles these are."""
+        return self.slots.symbol
+
+    @property
+    def covered(self) -> int:
+        """Slots that are proven or filled."""
+        return self.slots.slots - self.slots.missing
+
+    @property
+    def clean(self) -> bool:
+        """Whether there are neither gaps nor anomalies."""
+        return not self.gaps and not self.anomalies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

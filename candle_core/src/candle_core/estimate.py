@@ -1,0 +1,84 @@
+"""What a collection would cost, before anything is fetched."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from candle_core.collect import horizon
+from candle_core.coverage import Known, count_slots, with_slots
+from candle_core.kernel import Kernel, Provider
+from candle_core.pipeline import Pipeline, read_facts
+from candle_core.plan import WorkList
+from candle_core.ranges import Bounds
+from candle_core.spans import Spans
+from candle_core.symbols import Catalogue
+from candle_core.timeframes import Grid
+from candle_hookspecs import (
+    CollectionPlan,
+    FetchRequest,
+    Market,
+    Span,
+    Spending,
+    Symbol,
+    SymbolQuery,
+    SymbolRecord,
+    to_datetime,
+)
+
+
+async def estimate(kernel: Kernel, query: SymbolQuery, bounds: Bounds, *, refetch: bool = False) -> CollectionPlan:
+    """Plan a collection without carrying it out. No history is asked for, and nothing is written.
+
+    Raises:
+        UnknownMarketError, UnknownTimeframeError, ProviderError: see `Catalogue.look_up`.
+    """
+    found = await Catalogue(kernel).look_up(query)
+    record = found if isinstance(found, SymbolRecord) else None
+    market = found.market if isinstance(found, SymbolRecord) else found
+    assert query.timeframe is not None
+    symbol = market.symbol(query.timeframe)
+    provider = kernel.provider(symbol.exchange)
+    grid = provider.grid(symbol.timeframe)
+
+    async def covered(span: Span) -> Spans:
+        facts = [] if record is None or refetch else await read_facts(kernel, record, span)
+        return Known.of(facts, Pipeline.sources(provider)).covered & Spans((span,))
+
+    span = bounds.closed
+    if span is None or with_slots(Spans((span,)) - await covered(span), grid):
+        span = bounds.span(grid, await horizon(kernel, provider, grid))
+    if span is None:
+        now = to_datetime(kernel.clock.now())
+        return CollectionPlan(symbol=symbol, time_range=(now, now), wanted=0, already_covered=0, asked=0)
+    return _plan(symbol, market, provider, grid, span, await covered(span))
+
+
+def _plan(symbol: Symbol, market: Market, provider: Provider, grid: Grid, span: Span, covered: Spans) -> CollectionPlan:
+    """Take every window off the work-list, as a collection does whose windows are each answered in full."""
+    wish = FetchRequest(markets=(market,), timeframe=symbol.timeframe, span=span)
+    work = WorkList(wish, covered, grid, provider.capabilities, provider.hooks.split)
+    missing = work.missing()
+    wanted, asked = grid.count(span), count_slots(missing, grid)
+    requests, costs = 0, defaultdict[str, float](float)
+    while window := work.take():
+        requests += 1
+        for name, cost in window.request.costs.items():
+            costs[name] += cost
+    return CollectionPlan(
+        symbol=symbol,
+        time_range=(to_datetime(span.start), to_datetime(span.end)),
+        wanted=wanted,
+        already_covered=wanted - asked,
+        asked=asked,
+        missing=tuple((to_datetime(part.start), to_datetime(part.end)) for part in missing),
+        requests=requests,
+        spending=tuple(Spending(limit, costs[limit.name]) for limit in provider.capabilities.limits),
+    )
+
+
+def together(plans: Iterable[CollectionPlan]) -> tuple[Spending, ...]:
+    """What plans that share their limits spend together, limit by limit."""
+    costs: dict[str, Spending] = {}
+    for one in (spending for plan in plans for spending in plan.spending):
+        before = costs.get(one.limit.name)
+        costs[one.limit.name] = Spending(one.limit, one.cost + (before.cost if before else 0))
+    return tuple(costs.values())
