@@ -104,5 +104,5 @@ def find_plugin(kind: PluginKind, name: str, installed: Iterable[InstalledPlugin
         names = sorted({plugin.name for plugin in plugins})
         near = difflib.get_close_matches(name, names, n=1)
         advice = f"did you mean {near[0]!r}?" if near else f"installed: {', '.join(names) or 'none'}"
-        raise MissingPluginError(f"no {kind} {name!r} is installed; `pip install candle-{name}`, or {advice}")
+        raise MissingPluginError(f"no {kind} {name!r} is installed ({advice}); `pip install candle-{name}` gets it")
     return claims[0]
