@@ -77,6 +77,7 @@ class Candles:
     check_plugins = _Blocking(manager.Candles.check_plugins)
     collect_candles_only = _Blocking(manager.Candles.collect_candles_only)
     get_candles = _Blocking(manager.Candles.get_candles)
+    import_candles = _Blocking(manager.Candles.import_candles)
     load = _Blocking(manager.Candles.load)
     forget = _Blocking(manager.Candles.forget)
     stream_candles = _BlockingStream(manager.Candles.stream_candles)

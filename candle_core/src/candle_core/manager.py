@@ -4,12 +4,14 @@ import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from candle_core.collect import ProgressCallback, collect, find_task
 from candle_core.config import load_config
 from candle_core.estimate import estimate
+from candle_core.importing import Import, ImportCallback, query_for
 from candle_core.kernel import Kernel, PluginState, check_plugins
 from candle_core.quality import slot_report, verify
 from candle_core.ranges import Bounds, open_span
@@ -26,6 +28,7 @@ from candle_hookspecs import (
     CollectionPlan,
     CollectionSummary,
     Forget,
+    ImportSummary,
     LoadRead,
     Market,
     MarketQuery,
@@ -279,6 +282,44 @@ class Candles:
         async with aclosing(chunks):
             async for chunk in chunks:
                 yield chunk
+
+    async def import_candles(
+        self,
+        file: str | PathLike[str],
+        symbol: SymbolLike | None = None,
+        timeframe: str | None = None,
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        offline: bool = False,
+        progress_callback: ImportCallback | None = None,
+    ) -> ImportSummary:
+        """Store the candles of a CSV, Parquet or Feather file. Memory stays flat, however long it is.
+
+        Imported candles are never asked for again, and never stand against what an exchange says, whichever comes
+        first; a slot that the file leaves out is not taken for empty. A candle still open is left out.
+
+        Args:
+            file: its columns are told by their names, its times may be texts, timestamps, seconds, milli- or
+                microseconds.
+            symbol: see the class. What of these four is not given is taken from the file's name where it is one of
+                freqtrade's (``binance/BTC_USDT-1m.feather``) or of Binance's archives (``BTCUSDT-1m-2024-01.csv``).
+            timeframe: ccxt's notation.
+            exchange: e.g. ``BINANCE``.
+            tradetype: e.g. ``SPOT``.
+            offline: register an unknown market by its name, without asking the exchange. Without it that happens
+                only where the exchange cannot be reached.
+            progress_callback: called with the number of rows done, and of all; while the file is being checked the
+                second is None.
+
+        Raises:
+            BadInputError: the file cannot be read or a row of it is no candle (the whole file is looked at before
+                anything is stored), or the market cannot be told or does not exist. PluginError, ProviderError,
+                StorageError: as in `collect_candles_only`.
+        """
+        path = Path(file)
+        query = query_for(self._kernel, path, symbol, timeframe, exchange, tradetype)
+        return await Import(self._kernel, self._write(), path, progress_callback).run(query, offline=offline)
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -95,7 +95,8 @@ class Catalogue:
         assert query.timeframe is not None
         provider = self._kernel.provider(query.exchange)
         provider.grid(query.timeframe)
-        if record := await self._find(query):
+        record = await self._find(query)
+        if record is not None and record.market.native_id:  # else it was imported, and is known by its name alone
             return record
         name = query.name or f"{query.base}/{query.quote}"
         markets = await with_retries(

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
+from os import PathLike
 from typing import Protocol, TypeAlias
 
 from candle_hookspecs.candles import CandleBatch
@@ -11,6 +12,7 @@ from candle_hookspecs.results import (
     CollectionPlan,
     CollectionProgress,
     CollectionSummary,
+    ImportSummary,
     SlotReport,
     StreamingConfig,
     StreamingMeta,
@@ -104,6 +106,20 @@ class Candles(Protocol):
         config: StreamingConfig | None = None,
     ) -> AsyncGenerator[tuple[CandleBatch, StreamingMeta], None]:
         """Fetch what is missing and yield the range in time order, chunk by chunk, while it is being collected."""
+        ...
+
+    async def import_candles(
+        self,
+        file: str | PathLike[str],
+        symbol: SymbolLike | None = None,
+        timeframe: str | None = None,
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        offline: bool = False,
+        progress_callback: Callable[[int, int | None], object] | None = None,
+    ) -> ImportSummary:
+        """Store the candles of a CSV, Parquet or Feather file."""
         ...
 
     async def load(

@@ -206,6 +206,29 @@ class VerifyReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImportSummary:
+    """What became of a file of candles.
+
+    Attributes:
+        rows: in the file. They are still_open + repeated + saved.inserted + revised + unchanged + outdated.
+        still_open: rows left out because their candle was not closed, or not surely, when the file was written.
+        repeated: rows dropped because their open time came again nearby.
+        time_range: from the oldest row to the close of the newest.
+        notes: what a person should know besides, in words.
+    """
+
+    symbol: Symbol
+    file: str
+    rows: int
+    still_open: int
+    repeated: int
+    saved: SaveReceipt
+    time_range: TimeRange
+    duration_seconds: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamingConfig:
     """How `stream_candles` hands candles over.
 
