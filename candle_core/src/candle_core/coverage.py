@@ -6,7 +6,7 @@ from typing import Self
 
 from candle_core.spans import Spans
 from candle_core.timeframes import Grid
-from candle_hookspecs import Coverage, CoverageState, Span
+from candle_hookspecs import Coverage, CoverageState, Span, TimeRange, to_datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,12 @@ def _all_of(sets: Iterable[Spans]) -> Spans:
 def with_slots(spans: Spans, grid: Grid) -> Spans:
     """The parts that hold a grid slot. A stretch between two slots alone is never worth a request."""
     return Spans(tuple(span for span in spans if grid.count(span)))
+
+
+def slot_ranges(spans: Spans, grid: Grid) -> tuple[TimeRange, ...]:
+    """The parts that hold a slot, each from the opening of its first slot to the one after its last."""
+    edges = ((grid.ceil(span.start), grid.after(span.end - 1)) for span in with_slots(spans, grid))
+    return tuple((to_datetime(start), to_datetime(end)) for start, end in edges)
 
 
 def count_slots(spans: Spans, grid: Grid) -> int:

@@ -1,10 +1,12 @@
 """What a collection would cost, before anything is fetched."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Final
 
 from candle_core.collect import horizon
-from candle_core.coverage import Known, count_slots, with_slots
+from candle_core.coverage import Known, count_slots, slot_ranges, with_slots
 from candle_core.kernel import Kernel, Provider
 from candle_core.pipeline import Pipeline, read_facts
 from candle_core.plan import WorkList
@@ -23,6 +25,9 @@ from candle_hookspecs import (
     SymbolRecord,
     to_datetime,
 )
+
+_BREATH: Final = 1_000
+"""Windows after which others get their turn: years of seconds are hundreds of thousands."""
 
 
 async def estimate(kernel: Kernel, query: SymbolQuery, bounds: Bounds, *, refetch: bool = False) -> CollectionPlan:
@@ -49,10 +54,12 @@ async def estimate(kernel: Kernel, query: SymbolQuery, bounds: Bounds, *, refetc
     if span is None:
         now = to_datetime(kernel.clock.now())
         return CollectionPlan(symbol=symbol, time_range=(now, now), wanted=0, already_covered=0, asked=0)
-    return _plan(symbol, market, provider, grid, span, await covered(span))
+    return await _plan(symbol, market, provider, grid, span, await covered(span))
 
 
-def _plan(symbol: Symbol, market: Market, provider: Provider, grid: Grid, span: Span, covered: Spans) -> CollectionPlan:
+async def _plan(
+    symbol: Symbol, market: Market, provider: Provider, grid: Grid, span: Span, covered: Spans
+) -> CollectionPlan:
     """Take every window off the work-list, as a collection does whose windows are each answered in full."""
     wish = FetchRequest(markets=(market,), timeframe=symbol.timeframe, span=span)
     work = WorkList(wish, covered, grid, provider.capabilities, provider.hooks.split)
@@ -61,6 +68,8 @@ def _plan(symbol: Symbol, market: Market, provider: Provider, grid: Grid, span: 
     requests, costs = 0, defaultdict[str, float](float)
     while window := work.take():
         requests += 1
+        if requests % _BREATH == 0:
+            await asyncio.sleep(0)
         for name, cost in window.request.costs.items():
             costs[name] += cost
     return CollectionPlan(
@@ -69,7 +78,7 @@ def _plan(symbol: Symbol, market: Market, provider: Provider, grid: Grid, span: 
         wanted=wanted,
         already_covered=wanted - asked,
         asked=asked,
-        missing=tuple((to_datetime(part.start), to_datetime(part.end)) for part in missing),
+        missing=slot_ranges(missing, grid),
         requests=requests,
         spending=tuple(Spending(limit, costs[limit.name]) for limit in provider.capabilities.limits),
     )

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from candle_core.coverage import Known, count_slots, with_slots
+from candle_core.coverage import Known, count_slots, slot_ranges
 from candle_core.kernel import Kernel, Provider
 from candle_core.pipeline import Pipeline, read_facts
 from candle_core.ranges import ALL_TIME
@@ -59,10 +59,10 @@ async def verify(
         anomalies.add(batch)
         first, last = batch.first if first is None else first, batch.last
     lived = Spans((life,)) & _listed(record) if life else Spans()
-    gaps = with_slots(slots.unfilled() & lived, grid)
     return VerifyReport(
         slots=slots.report(record),
-        gaps=tuple((to_datetime(gap.start), to_datetime(gap.end)) for gap in gaps),
+        covered=count_slots(known.covered & Spans((span,)), grid),
+        gaps=slot_ranges(slots.unfilled() & lived, grid),
         anomalies=anomalies.found(),
         first=None if first is None else to_datetime(first),
         last=None if last is None else to_datetime(last),

@@ -39,7 +39,7 @@ def test_a_misspelled_command_is_met_with_the_nearest(candle: Candle) -> None:
 
 
 def test_an_unknown_command_is_met_with_all(candle: Candle) -> None:
-    candle("xyzzy").failed_with(2, "'xyzzy'", "init, plugins, markets, collect, load", "sandbox")
+    candle("xyzzy").failed_with(2, "'xyzzy'", ", ".join(COMMANDS), "sandbox")
 
 
 def test_an_unknown_option(candle: Candle) -> None:

@@ -114,7 +114,7 @@ class CollectionPlan:
     Attributes:
         time_range: the range wanted, clipped to what can be closed by now.
         wanted, already_covered, asked: grid slots of the range; those that need not be asked for; the rest.
-        missing: the stretches to ask for.
+        missing: the stretches to ask for, from the opening of a slot to that of another.
         requests: history requests.
         spending: what they take from each of the exchange's limits.
     """
@@ -177,6 +177,8 @@ class VerifyReport:
 
     Attributes:
         slots: where every slot stands, and the range looked at; without slots where nothing is stored or proven.
+        covered: slots that are proven. Candles that were imported, or whose proof was taken back, are filled slots and
+            not covered ones.
         gaps: missing stretches between the first and the last moment that is proven or stored, inside the market's
             listed life where the exchange states it.
         anomalies: what cannot be true, one entry for each kind found. They are kept as the source gave them.
@@ -184,6 +186,7 @@ class VerifyReport:
     """
 
     slots: SlotReport
+    covered: int = 0
     gaps: tuple[TimeRange, ...] = ()
     anomalies: tuple[Anomaly, ...] = ()
     first: datetime | None = None
@@ -193,11 +196,6 @@ class VerifyReport:
     def symbol(self) -> Symbol:
         """Whose candles these are."""
         return self.slots.symbol
-
-    @property
-    def covered(self) -> int:
-        """Slots that are proven or filled."""
-        return self.slots.slots - self.slots.missing
 
     @property
     def clean(self) -> bool:

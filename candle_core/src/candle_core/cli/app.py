@@ -1,6 +1,7 @@
 """The ``candle`` group: which commands there are, and what the process ends with."""
 
 import difflib
+import keyword
 import os
 import sys
 from collections.abc import Sequence
@@ -15,10 +16,19 @@ COMMANDS: Final = {
     "init": "Write a commented candle.toml.",
     "plugins": "Show which exchanges, databases and commands are installed.",
     "markets": "List what an exchange trades.",
+    "plan": "Say what a collection would ask for, and what that costs.",
     "collect": "Fetch the candles that are missing and keep them.",
+    "stream": "Print candles in time order while they are being collected.",
     "load": "Read candles from the database, as a table or a file.",
+    "chart": "Draw candles, in the terminal or on a page.",
+    "import": "Store the candles of CSV, Parquet or Feather files.",
+    "verify": "Look at every stored candle, and at what is missing.",
+    "forget": "Take proof back, and the candles with it if asked.",
 }
-"""Name → help. The command ``name`` is the object of that name in the module ``candle_core.cli.name``."""
+"""Name → help. The command ``name`` is the object of that name in the module ``candle_core.cli.name``.
+
+Both have a ``_`` behind the name where it is a word of Python's.
+"""
 
 
 class LazyGroup(click.Group):
@@ -34,7 +44,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command itself; this imports it."""
         if cmd_name in COMMANDS:
-            command = getattr(import_module(f"candle_core.cli.{cmd_name}"), cmd_name)
+            home = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+            command = getattr(import_module(f"candle_core.cli.{home}"), home)
         elif cmd_name in _foreign_commands():
             command = _load_foreign(cmd_name)
         else:

@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import click
 
-from candle_core.cli.common import Session, Target, check_range, command, range_options
+from candle_core.cli.common import Session, Target, check_range, command, need_range, range_options
 from candle_core.cli.errors import Interrupted, describe, exit_code, one_line
+from candle_core.cli.outcomes import caption
 from candle_core.cli.progress import progress_bars
-from candle_core.cli.render import Cell, Column, duration, fields_of, moment, print_table
+from candle_core.cli.render import Cell, Column, duration, fields_of, print_table
 from candle_core.cli.running import run_async
 from candle_hookspecs import (
-    BadSpanError,
     CandleError,
     Candles,
     CollectionProgress,
@@ -80,8 +80,7 @@ def collect(
     """
     target = Target.of(words)
     check_range(start, end)
-    if start is None and count is None:
-        raise BadSpanError("which candles? give --start (and perhaps --end), or --count")
+    need_range(start, count)
     wanted = {"start": start, "end": end, "count": count, "refetch": refetch}
     committed: dict[str, int] = {}
     try:
@@ -109,7 +108,8 @@ async def _collect_all(
                         def watch(now: CollectionProgress) -> None:
                             committed[symbol] = now.collected_count
                             if move is not None:
-                                move(now)
+                                done = now.covered_slots / now.total_slots
+                                move(done, now.collected_count, now.estimated_remaining_seconds)
 
                         return await _collect_one(candles, target, symbol, wanted | {"progress_callback": watch})
 
@@ -148,7 +148,8 @@ def _tell(session: Session, target: Target, outcomes: list[Outcome]) -> int:
         document: dict[str, Any] = {"symbols": [_document(outcome) for outcome in outcomes]}
         session.emit(({"error": describe(worst)} if all_failed and worst else {}) | document)
     elif not all_failed:
-        click.echo(_caption(target, outcomes))
+        summaries = (outcome.result for outcome in outcomes if not isinstance(outcome.result, CandleError))
+        click.echo(caption(target, [summary.time_range for summary in summaries]))
         print_table(_COLUMNS, [_row(outcome) for outcome in outcomes])
     for outcome in outcomes:
         for remark in outcome.remarks:
@@ -156,13 +157,6 @@ def _tell(session: Session, target: Target, outcomes: list[Outcome]) -> int:
     if all_failed and worst:
         return exit_code(worst)
     return 0 if all(outcome.state == "complete" for outcome in outcomes) else 1
-
-
-def _caption(target: Target, outcomes: list[Outcome]) -> str:
-    ranges = [outcome.result.time_range for outcome in outcomes if not isinstance(outcome.result, CandleError)]
-    first, last = min(start for start, _ in ranges), max(end for _, end in ranges)
-    where = " ".join(filter(None, (target.exchange, target.tradetype, target.timeframe)))
-    return f"{where}, {moment(first)} to {moment(last)}"
 
 
 def _row(outcome: Outcome) -> tuple[Cell, ...]:

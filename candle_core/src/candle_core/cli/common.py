@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from candle_hookspecs import BadInputError
+from candle_hookspecs import BadInputError, BadSpanError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -41,15 +41,20 @@ class Session:
         click.echo(text, err=True)
 
 
-def command(function: _Function) -> click.Command:
-    """A command that takes ``--config``, ``--json`` and ``--verbose`` and gets a `Session` as its first argument."""
+def command(function: _Function, *, as_json: str = "Print one JSON document on standard output.") -> click.Command:
+    """A command that takes ``--config``, ``--json`` and ``--verbose`` and gets a `Session` as its first argument.
+
+    Args:
+        function: what it does; its name is the command's, but for a `_` at its end.
+        as_json: what ``--json`` means.
+    """
 
     @functools.wraps(function)
     def run(*arguments: Any, config: Path | None, as_json: bool, verbose: bool, **options: Any) -> Any:
         set_up_logging(verbose)
         return function(Session(config, as_json), *arguments, **options)
 
-    built = click.command(function.__name__)(run)
+    built = click.command(function.__name__.rstrip("_"))(run)
     built.params += [
         click.Option(
             ["--config"],
@@ -57,7 +62,7 @@ def command(function: _Function) -> click.Command:
             metavar="FILE",
             help="Settings.  [default: $CANDLE_CONFIG, else ./candle.toml, else built-in]",
         ),
-        click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON document on standard output."),
+        click.Option(["--json", "as_json"], is_flag=True, help=as_json),
         click.Option(["--verbose", "-v"], is_flag=True, help="Log what happens, on standard error."),
     ]
     return built
@@ -109,14 +114,22 @@ class Target:
         return self.symbols[0]
 
 
-def range_options(counted: str) -> Callable[[_Function], _Function]:
-    """``--start``, ``--end`` and ``--count``; `counted` says what the last one means."""
+def range_options(counted: str = "", *, start: str = "", end: str = "now") -> Callable[[_Function], _Function]:
+    """``--start``, ``--end`` and ``--count``.
+
+    Args:
+        counted: what ``--count`` means; empty: there is none.
+        start: where the range begins if nothing is said; empty: that depends.
+        end: where it ends if nothing is said.
+    """
+    first = f"  [default: {start}]" if start else ""
 
     def add(function: _Function) -> _Function:
+        if counted:
+            function = click.option("--count", type=click.IntRange(min=1), metavar="N", help=counted)(function)
         for option in (
-            click.option("--count", type=click.IntRange(min=1), metavar="N", help=counted),
-            click.option("--end", metavar="TIME", help="Up to here, exclusive.  [default: now]"),
-            click.option("--start", metavar="TIME", help="From here on: 2024-01-31 or 2024-01-31T12:00 (UTC)."),
+            click.option("--end", metavar="TIME", help=f"Up to here, exclusive.  [default: {end}]"),
+            click.option("--start", metavar="TIME", help=f"From here on: 2024-01-31 or 2024-01-31T12:00 (UTC).{first}"),
         ):
             function = option(function)
         return function
@@ -136,6 +149,16 @@ def check_range(start: str | None, end: str | None) -> None:
         Span.of(start, end)
     elif start or end:
         to_ms(start or end or "")
+
+
+def need_range(start: str | None, count: int | None) -> None:
+    """Refuse what says no range.
+
+    Raises:
+        BadSpanError: neither a start nor a count.
+    """
+    if start is None and count is None:
+        raise BadSpanError("which candles? give --start (and perhaps --end), or --count")
 
 
 # ── logging ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -103,12 +103,14 @@ def _csv(out: IO[bytes]) -> Iterator[Write]:
     yield write
 
 
+def ndjson(batch: CandleBatch) -> bytes:
+    """A line with a JSON object for each candle."""
+    return "".join(row + "\n" for row in _objects(batch)).encode()
+
+
 @contextmanager
 def _ndjson(out: IO[bytes]) -> Iterator[Write]:
-    def write(batch: CandleBatch) -> None:
-        out.write("".join(row + "\n" for row in _objects(batch)).encode())
-
-    yield write
+    yield lambda batch: out.write(ndjson(batch))
 
 
 @contextmanager

@@ -7,20 +7,21 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TypeAlias
 
 from candle_core.cli.render import duration
-from candle_hookspecs import CollectionProgress
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-Callback: TypeAlias = Callable[[CollectionProgress], object]
-NewBar: TypeAlias = Callable[[str], AbstractContextManager[Callback | None]]
+Move: TypeAlias = Callable[[float, int, float], object]
+"""Moves a bar: to a share from 0.0 to 1.0, with so many candles, and so many seconds left (infinite: unknown)."""
+
+NewBar: TypeAlias = Callable[[str], AbstractContextManager[Move | None]]
 """A bar for a symbol while it is under way: what moves it, or None where no bars are drawn."""
 
 
 @contextmanager
-def progress_bars() -> Iterator[NewBar]:
+def progress_bars(*, shown: bool = True) -> Iterator[NewBar]:
     """Draw on standard error while the context is open, one bar for each symbol under way."""
-    if not sys.stderr.isatty():
+    if not shown or not sys.stderr.isatty():
         yield lambda _: nullcontext()
         return
     from rich.console import Console
@@ -39,16 +40,15 @@ def progress_bars() -> Iterator[NewBar]:
 
 
 @contextmanager
-def _bar(progress: "Progress", name: str) -> Iterator[Callback]:
+def _bar(progress: "Progress", name: str) -> Iterator[Move]:
     task = progress.add_task(name, total=None, candles=0, left="")
 
-    def move(now: CollectionProgress) -> None:
-        left = now.estimated_remaining_seconds
+    def move(done: float, candles: int, left: float) -> None:
         progress.update(
             task,
-            total=now.total_slots,
-            completed=now.covered_slots,
-            candles=now.collected_count,
+            total=1.0,
+            completed=done,
+            candles=candles,
             left=f"{duration(left)} left" if math.isfinite(left) and left > 0 else "",
         )
 

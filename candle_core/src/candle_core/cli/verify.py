@@ -1,0 +1,160 @@
+"""``candle verify``: what is stored, looked at row by row, and what of it is missing."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import click
+
+from candle_core.cli.common import Session, check_range, command, range_options
+from candle_core.cli.errors import describe, exit_code
+from candle_core.cli.outcomes import Outcome, attempt, failure_document, tell_failures, worst_if_all_failed
+from candle_core.cli.render import Cell, Column, fields_of, jsonable, moment, print_table
+from candle_core.cli.running import run_async
+from candle_hookspecs import AnomalyKind, Symbol, SymbolQuery, SymbolRecord, UnknownSymbolError, VerifyReport
+
+SHOWN: Final = 3
+"""Gaps of one symbol that are named."""
+
+_WRONG: Final = {
+    AnomalyKind.HIGH: "have a high below another of their prices",
+    AnomalyKind.LOW: "have a low above another of their prices",
+    AnomalyKind.PRICE: "have a negative price",
+    AnomalyKind.VOLUME: "have a negative volume",
+}
+
+_COLUMNS = [
+    Column("symbol", style="bold"),
+    Column("rows", right=True),
+    Column("covered", right=True),
+    Column("missing", right=True),
+    Column("empty", right=True),
+    Column("not listed", right=True, spare=True),
+    Column("out of reach", right=True, spare=True),
+    Column("off grid", right=True, spare=True),
+    Column("anomalies", right=True),
+    Column("first", spare=True),
+    Column("last", spare=True),
+    Column("state"),
+]
+
+
+@command
+@click.argument("symbols", nargs=-1, metavar="[SYMBOL]...")
+@click.option("--exchange", metavar="NAME", help="Only symbols of this exchange.")
+@click.option("--tradetype", metavar="NAME", help="Only symbols of this trade type: SPOT, SWAP, FUTURE.")
+@click.option("--timeframe", metavar="NAME", help="Only symbols of this timeframe.")
+@range_options(start="the first candle", end="the last candle")
+def verify(
+    session: Session,
+    symbols: tuple[str, ...],
+    exchange: str | None,
+    tradetype: str | None,
+    timeframe: str | None,
+    start: str | None,
+    end: str | None,
+) -> int:
+    """Look at every stored candle of each SYMBOL, or of all symbols; nobody is asked.
+
+    SYMBOL is a market (BTC/USDT, BTCUSDT), in all its timeframes, or one symbol (CRYPTO-BINANCE-SPOT-BTC-USDT-1m).
+    Gaps between the first and the last moment that is stored or proven, and candles that cannot be true, are
+    problems, and make the exit code 1.
+
+    \b
+    Examples:
+      candle verify
+      candle verify BTC/USDT --exchange BINANCE --timeframe 1m --start 2024-01-01
+    """
+    check_range(start, end)
+    query = SymbolQuery(exchange=exchange, tradetype=tradetype, timeframe=timeframe)
+    outcomes = run_async(_verify_all(session, symbols, query, start, end))
+    reports = [outcome.result for outcome in outcomes if isinstance(outcome.result, VerifyReport)]
+    clean = len(reports) == len(outcomes) and all(report.clean for report in reports)
+    worst = worst_if_all_failed(outcomes)
+    if session.as_json:
+        document = {"clean": clean, "symbols": [_document(outcome) for outcome in outcomes]}
+        session.emit(({"error": describe(worst)} if worst else {}) | document)
+    elif reports:
+        print_table(_COLUMNS, [_row(outcome) for outcome in outcomes])
+    elif not outcomes:
+        session.note("candle: no symbols are stored yet; `candle collect` fetches candles")
+    for report in reports:
+        for problem in _problems(report):
+            session.note(f"candle: {report.symbol}: {problem}")
+    tell_failures(session, outcomes)
+    if worst is not None:
+        return exit_code(worst)
+    return 0 if clean else 1
+
+
+async def _verify_all(
+    session: Session, names: Sequence[str], query: SymbolQuery, start: str | None, end: str | None
+) -> list[Outcome[VerifyReport]]:
+    import candle_core
+
+    async with candle_core.open(session.config) as candles:
+        symbols = _named(names, await candles.symbols(query))
+        return [await attempt(str(one), candles.verify(one, start=start, end=end)) for one in symbols]
+
+
+def _named(names: Sequence[str], records: Sequence[SymbolRecord]) -> list[Symbol]:
+    """The symbols that are meant; without names all.
+
+    Raises:
+        UnknownSymbolError: a name means none.
+    """
+    for name in names:
+        if not any(_means(name, record) for record in records):
+            raise UnknownSymbolError(f"the database holds no symbol {name!r} of this kind; `candle verify` shows all")
+    meant = [record.symbol for record in records if not names or any(_means(name, record) for name in names)]
+    return sorted(meant)
+
+
+def _means(name: str, record: SymbolRecord) -> bool:
+    return name == str(record.symbol) or record.market.answers_to(name)
+
+
+# ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _row(outcome: Outcome[VerifyReport]) -> tuple[Cell, ...]:
+    report = outcome.result
+    if not isinstance(report, VerifyReport):
+        return (outcome.name, *[None] * (len(_COLUMNS) - 2), "failed")
+    slots = report.slots
+    return (
+        outcome.name,
+        slots.rows,
+        report.covered,
+        slots.missing,
+        slots.proven_empty,
+        slots.not_listed,
+        slots.out_of_reach,
+        slots.off_grid,
+        sum(anomaly.count for anomaly in report.anomalies),
+        None if report.first is None else moment(report.first),
+        None if report.last is None else moment(report.last),
+        _state(report),
+    )
+
+
+def _state(report: VerifyReport) -> str:
+    return "clean" if report.clean else "problems"
+
+
+def _problems(report: VerifyReport) -> Iterator[str]:
+    for start, end in report.gaps[:SHOWN]:
+        yield f"nobody vouches for {moment(start)} to {moment(end)}; `candle collect` asks"
+    if (more := len(report.gaps) - SHOWN) > 0:
+        yield f"nor for {more:,} stretches more; --json lists them all"
+    for anomaly in report.anomalies:
+        yield f"{anomaly.count:,} candles {_WRONG[anomaly.kind]}, the first at {moment(anomaly.first)}"
+
+
+def _document(outcome: Outcome[VerifyReport]) -> dict[str, Any]:
+    report = outcome.result
+    if not isinstance(report, VerifyReport):
+        return failure_document(outcome)
+    head = {"name": outcome.name, "state": _state(report)}
+    slots = fields_of(report.slots) | {"symbol": str(report.symbol), "covered": report.covered}
+    found = {name: jsonable(getattr(report, name)) for name in ("first", "last", "gaps", "anomalies")}
+    return head | slots | found
