@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from candle_core.file_times import to_milliseconds
+from candle_core.file_times import NO_TIME, to_milliseconds
 from candle_hookspecs import (
     INTEGER_COLUMNS,
     PRICE_COLUMNS,
@@ -149,29 +149,27 @@ class CandleFile:
         for name, own in self.columns.items():
             if name == "open_time":
                 columns[name] = times = to_milliseconds(table[own])
-                self._refuse_where(times == -(2**63), first, name, table[own])
+                self._refuse_where(times == NO_TIME, first, name, table[own], "no time")
             else:
                 columns[name] = table[own].cast(pa.float64()).to_numpy(zero_copy_only=False)
         for name in (*PRICE_COLUMNS, "volume"):
-            self._refuse_where(~np.isfinite(columns[name]), first, name, table[self.columns[name]])
-        self._refuse_where(columns["volume"] < 0, first, "volume", table[self.columns["volume"]])
+            self._refuse_where(~np.isfinite(columns[name]), first, name, table[self.columns[name]], "no number")
+        self._refuse_where(columns["volume"] < 0, first, "volume", table[self.columns["volume"]], "below zero")
         turned = columns["high"] < columns["low"]
-        self._refuse_where(turned, first, "high", table[self.columns["high"]], "and below the low")
+        self._refuse_where(turned, first, "high", table[self.columns["high"]], "below the low")
         for name in INTEGER_COLUMNS & columns.keys() - {"open_time"}:
             known = np.isfinite(columns[name])
             columns[name] = np.where(known, columns[name], UNKNOWN_COUNT).astype(np.int64)
         return columns
 
-    def _refuse_where(
-        self, bad: NDArray[np.bool_], first: int, name: str, values: "pa.Array", reason: str = ""
-    ) -> None:
+    def _refuse_where(self, bad: NDArray[np.bool_], first: int, name: str, values: "pa.Array", reason: str) -> None:
         if bad.any():
             index = int(np.flatnonzero(bad)[0])
             _refuse(self.path, self.place(first + index), self.columns[name], values[index].as_py(), reason)
 
 
-def _refuse(path: Path, place: str, column: str, value: object, reason: str = "") -> NoReturn:
-    said = "is empty" if value is None else f"is {value!r} {reason or 'and that is none'}".strip()
+def _refuse(path: Path, place: str, column: str, value: object, reason: str) -> NoReturn:
+    said = "is empty" if value is None else f"is {value!r}, {reason}"
     raise BadInputError(f"{str(path)!r}, {place}: {column!r} {said}; nothing of this file is imported")
 
 
@@ -264,7 +262,7 @@ def _told(path: Path, names: Sequence[str] = ()) -> Iterator[None]:
     except pa.ArrowException as error:
         text = " ".join(str(error).split())
         if found := re.search(r"In CSV column #(\d+): Row #(\d+): .*invalid value '(.*)'", text):
-            _refuse(path, f"line {found[2]}", names[int(found[1])], found[3])
+            _refuse(path, f"line {found[2]}", names[int(found[1])], found[3], "no number")
         raise BadInputError(f"{str(path)!r} cannot be read: {text.replace('Row #', 'line ')}") from None
     except OSError as error:
         raise BadInputError(f"{str(path)!r} cannot be read: {' '.join(str(error).split())}") from None

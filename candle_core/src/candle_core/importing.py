@@ -86,8 +86,8 @@ def query_for(
         "timeframe": timeframe or named.timeframe,
     }
     if missing := [name for name, value in found.items() if not value]:
-        options = ", ".join(f"{name}=… (--{name} …)" for name in missing)
-        raise BadInputError(f"the name of {str(path)!r} does not tell its {', '.join(missing)}; say {options}")
+        options = " ".join(f"--{name} …" for name in missing)
+        raise BadInputError(f"the name of {str(path)!r} does not tell its {', '.join(missing)}; name it ({options})")
     assert found["symbol"] is not None
     return catalogue.query(found["symbol"], found["timeframe"], found["exchange"], found["tradetype"])
 
