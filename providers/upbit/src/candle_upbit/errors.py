@@ -51,7 +51,7 @@ _SECONDS: Final[Mapping[str, int]] = {
     "d": 86_400,
     "일": 86_400,
 }
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m(?!s)|h|d|초|분|시간|일)", re.IGNORECASE)
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m(?=in|\W|$)|h|d|초|분|시간|일)", re.IGNORECASE)
 
 
 class _Said(msgspec.Struct):

@@ -14,8 +14,8 @@ from candle_upbit.wire import beginning
 
 TRADETYPE: Final = "SPOT"
 
-RENAMED: Final[Mapping[str, str]] = {"TON": "Tokamak Network"}
-"""Assets that ccxt knows by another code than Upbit, lest they be taken for somebody else's."""
+RENAMED: Final[Mapping[str, str]] = {"TON": "Tokamak Network", "XBT": "BTC", "BCHSV": "BSV"}
+"""Assets that ccxt knows by another code: what Upbit calls TON is not what all others do."""
 
 
 class _Event(msgspec.Struct):

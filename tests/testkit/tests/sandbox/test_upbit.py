@@ -53,7 +53,7 @@ async def test_a_listing_has_its_own_markets_that_trade_now(client: Client, sand
     assert [set(one) for one in plain] == [{"market", "korean_name", "english_name"}] * 2
     assert [one["market"] for one in plain] == ["KRW-BTC", "KRW-LONE"]
     for spelling in ("is_details", "isDetails"):
-        detailed = (await client.get("/v1/market/all", **{spelling: "true"})).json
+        detailed = (await client.get(f"/v1/market/all?{spelling}=true")).json
         assert detailed[0]["market_event"]["warning"] is False
         assert len(detailed[0]["market_event"]["caution"]) == 5
     sandbox.clock.set("2024-02-29")

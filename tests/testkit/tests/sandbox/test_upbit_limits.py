@@ -61,8 +61,7 @@ async def test_who_goes_on_is_banned_from_all_groups(client: Client, sandbox: Sa
     await spend(client, 1)
     sandbox.clock.advance(1_000)
     await spend(client)
-    for _ in range(4):
-        again = await client.get(PATH, market="KRW-BTC")
+    *_, again = [await client.get(PATH, market="KRW-BTC") for _ in range(4)]
     assert "blocked for 120 seconds" in again.json["error"]["message"], "the next one is longer"
 
 
