@@ -4,4 +4,12 @@ The folder `candle_core/` bears the name of the package inside it. Under `--impo
 the folder, as a namespace, when it meets the tests in it; once the package itself is imported it does not.
 """
 
+import pytest
+
 import candle_core as _candle_core  # noqa: F401
+
+
+@pytest.fixture(autouse=True)
+def _own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caches, and the counts of limits that all processes of a machine share, are each test's own."""
+    monkeypatch.setenv("CANDLE_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))

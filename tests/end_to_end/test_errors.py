@@ -233,7 +233,9 @@ async def test_a_server_that_never_answers_is_given_up(make_world: MakeWorld) ->
 # ── limits and bans ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_long_ban_is_reported_at_once(make_world: MakeWorld) -> None:
+async def test_a_long_ban_is_reported_at_once_and_remembered(
+    make_world: MakeWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world = make_world()
     await world.collect(START, at(990))
     before = world.counts()
@@ -247,7 +249,11 @@ async def test_a_long_ban_is_reported_at_once(make_world: MakeWorld) -> None:
     assert caught.value.exit_code == 3
     assert len(world.asked()) == 1
     assert world.counts() == before
+    with pytest.raises(RateLimitedError):
+        await world.collect(START, at(9_990))
+    assert len(world.asked()) == 1, "another manager, as another process would be, knows of the ban"
     world.sandbox.forgive()
+    monkeypatch.setenv("CANDLE_CACHE_DIR", str(tmp_path / "another-machine"))
     assert (await world.collect(START, at(9_990))).complete
     world.assert_complete(START, at(9_990))
 

@@ -1,161 +1,100 @@
-"""Rate limits: one gate that every request passes. Spends, corrects itself from headers, pauses for all at once."""
+"""Rate limits: one gate that every request passes. Spends, corrects itself from headers, pauses for all at once.
+
+The counts stand in a `Store`, which all processes of the machine may share (`candle_core.shared`); the line of those
+who wait is each process's own (`candle_core.line`).
+"""
 
 import asyncio
-import heapq
-import itertools
-from collections import deque
-from collections.abc import Iterable
-from typing import Final, Protocol
+import os
+import random
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from candle_core.clock import ExchangeClock
-from candle_hookspecs import BadInputError, Clock, Costs, Limit, LimitFeedback, Priority, RateLimitedError, Window
-
-_NAP: Final = 0.01
-"""Seconds added to every wait, so that a window has surely turned over when it ends."""
-
+from candle_core.counters import AHEAD, NAP, counter
+from candle_core.line import Line, Ticket, is_by_age
+from candle_core.shared import BusyError, LocalStore, Records, Remote, Store
+from candle_hookspecs import BadInputError, Clock, Costs, Limit, LimitFeedback, Priority, RateLimitedError
 
 LONGEST_PAUSE: Final = 900.0
 """Seconds. A longer ban is reported to everybody who waits or comes, instead of being waited for."""
+POLL: Final = 0.02
+"""Seconds after which to look again whether another process, which goes first, has gone."""
+GRACE: Final = 300
+"""Milliseconds for which another process keeps its turn after the moment at which it said it would look again."""
+BELIEVED: Final = 600_000
+"""Milliseconds for which another process's idea of the exchange's clock is believed."""
 
-_GRAIN: Final = 1e-9
-"""What sums of fractions may be off by."""
 
+@dataclass(slots=True)
+class _Declared:
+    """A limit, where it is kept, the line before it, and what headers said that is not in the counts yet."""
 
-class Counter(Protocol):
-    """How much of one limit is spent. Moments are UTC ms on the exchange's clock."""
-
+    limit: Limit
     amount: float
-
-    def wait(self, cost: float, now: int) -> float:
-        """Seconds until `cost` fits; 0: it fits now."""
-        ...
-
-    def take(self, cost: float, now: int) -> None:
-        """Spend."""
-        ...
-
-    def correct(self, used: float, now: int) -> None:
-        """Hear how much is really spent in the running period.
-
-        Only ever raises the count: what is under way is not in it yet.
-        """
-        ...
+    pool: str
+    key: str
+    line: Line = field(default_factory=Line)
+    heard: list[tuple[float, int | None]] = field(default_factory=list)
 
 
-class FixedWindow:
-    """A counter that starts anew at every multiple of its period."""
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """The moment of a transaction: `local` orders and pauses, `exchange` turns windows. UTC ms."""
 
-    def __init__(self, limit: Limit) -> None:
-        self.amount = limit.amount
-        self._period = int(limit.period * 1000)
-        self._window = 0
-        self._used = 0.0
-
-    def wait(self, cost: float, now: int) -> float:
-        """Seconds until `cost` fits."""
-        self._turn(now)
-        if self._used + cost <= self.amount:
-            return 0.0
-        return ((self._window + 1) * self._period - now) / 1000 + _NAP
-
-    def take(self, cost: float, now: int) -> None:
-        """Spend."""
-        self._turn(now)
-        self._used += cost
-
-    def correct(self, used: float, now: int) -> None:
-        """Raise the count to what the exchange says."""
-        self._turn(now)
-        self._used = max(self._used, used)
-
-    def _turn(self, now: int) -> None:
-        if now // self._period > self._window:
-            self._window, self._used = now // self._period, 0.0
-
-
-class SlidingWindow:
-    """A counter of the last period, wherever it starts."""
-
-    def __init__(self, limit: Limit) -> None:
-        self.amount = limit.amount
-        self._period = int(limit.period * 1000)
-        self._spent: deque[tuple[int, float]] = deque()
-        self._used = 0.0
-
-    def wait(self, cost: float, now: int) -> float:
-        """Seconds until `cost` fits."""
-        self._expire(now)
-        excess = self._used + cost - self.amount - _GRAIN
-        if excess <= 0:
-            return 0.0
-        last = now
-        for moment, amount in self._spent:
-            last = moment
-            excess -= amount
-            if excess <= 0:
-                break
-        return (last + self._period - now) / 1000 + _NAP
-
-    def take(self, cost: float, now: int) -> None:
-        """Spend."""
-        self._spent.append((now, cost))
-        self._used += cost
-
-    def correct(self, used: float, now: int) -> None:
-        """Raise the count to what the exchange says."""
-        self._expire(now)
-        if used > self._used:
-            self.take(used - self._used, now)
-
-    def _expire(self, now: int) -> None:
-        while self._spent and self._spent[0][0] <= now - self._period:
-            self._used -= self._spent.popleft()[1]
-
-
-def counter(limit: Limit) -> Counter:
-    """A fresh counter for a limit."""
-    return FixedWindow(limit) if limit.window is Window.FIXED else SlidingWindow(limit)
+    local: int
+    exchange: int
 
 
 class Budget:
     """The gate of one provider: implements `BudgetGate`.
 
-    Whoever is most urgent, and among those whoever came first, is next; nobody overtakes, so a costly request is not
-    starved.
+    Whoever is most urgent, and among those whoever came first, is next, except that every sixteenth request goes to
+    whoever has waited longest. Nobody else overtakes, so a costly request is not starved. A request stands in the
+    line of the first of its limits, in the order in which they were declared.
 
     Args:
         local: the clock to sleep on. clock: the exchange's, by which its windows turn.
+        store: where counts are kept; None: in this process.
+        remote: whom they are counted for.
     """
 
-    def __init__(self, local: Clock, clock: ExchangeClock) -> None:
+    def __init__(
+        self, local: Clock, clock: ExchangeClock, store: Store | None = None, remote: Remote | None = None
+    ) -> None:
         self.clock = clock
         self._local = local
-        self._counters: dict[str, Counter] = {}
+        self._store = store or LocalStore()
+        self._remote = remote or Remote("")
+        self._limits: dict[str, _Declared] = {}
         self._loop = asyncio.get_running_loop()
-        self._line: list[tuple[Priority, int]] = []
-        self._arrivals = itertools.count()
-        self._moved = asyncio.Event()
+        self._me = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._paused_until = 0
 
     def declare(self, limits: Iterable[Limit]) -> None:
         """Take the provider's limits on."""
-        self._counters.update((limit.name, counter(limit)) for limit in limits)
+        for limit in limits:
+            pool = self._remote.pool(limit)
+            key = f"{pool}/{limit.name}/{limit.period:g}{limit.window.value[0]}"
+            self._limits[limit.name] = _Declared(limit, limit.amount, pool, key)
 
     async def spend(self, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
         """Wait until every limit named has room and no pause is on, then take the costs."""
         self._check(costs)
-        ticket = (priority, next(self._arrivals))
-        heapq.heappush(self._line, ticket)
+        if not costs:
+            await self._outlast_pause()
+            return
+        first = next(declared for name, declared in self._limits.items() if name in costs)
+        ticket = first.line.join(priority, self._local.now())
         try:
-            while (wait := self._wait(ticket, costs)) != 0:
-                await self._wait_for(wait)
-            now = self.clock.now()
-            for name, cost in costs.items():
-                self._counters[name].take(cost, now)
-        finally:
-            self._line.remove(ticket)
-            heapq.heapify(self._line)
-            self._wake()
+            while (wait := self._try(first, ticket, costs)) != 0:
+                await self._rest(ticket, wait)
+        except BaseException:
+            first.line.leave(ticket)
+            self._withdraw(first)
+            raise
 
     def spend_blocking(self, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
         """`spend` from a worker thread."""
@@ -163,64 +102,198 @@ class Budget:
 
     def observe(self, feedback: LimitFeedback) -> None:
         """Correct the count from what an answer's headers say."""
-        self._loop.call_soon_threadsafe(self._correct, feedback)
+        self._loop.call_soon_threadsafe(self._hear, feedback)
 
     def pause(self, seconds: float) -> None:
         """Let nothing pass for so long."""
         self._loop.call_soon_threadsafe(self._pause, seconds)
 
+    # ── passing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
     def _check(self, costs: Costs) -> None:
         for name, cost in costs.items():
-            if name not in self._counters:
-                raise BadInputError(f"no limit {name!r} is declared; declared are {sorted(self._counters)!r}")
-            amount = self._counters[name].amount
+            if name not in self._limits:
+                raise BadInputError(f"no limit {name!r} is declared; declared are {sorted(self._limits)!r}")
+            amount = self._limits[name].amount
             if cost > amount:
                 raise BadInputError(f"a cost of {cost!r} never fits into limit {name!r} of {amount!r}")
 
-    def _wait(self, ticket: tuple[Priority, int], costs: Costs) -> float | None:
-        """Seconds until this ticket may pass; None: until somebody before it has."""
-        if self._line[0] != ticket:
-            return None
+    def _try(self, first: _Declared, ticket: Ticket, costs: Costs) -> float | None:
+        """Pass, and leave the line: 0. Else seconds until it is worth trying again; None: when somebody says so."""
         self._check(costs)  # again: the exchange may have lowered a limit meanwhile
-        now = self.clock.now()
-        pause = max(0, self._paused_until - self._local.now()) / 1000
-        if pause > LONGEST_PAUSE:
-            raise RateLimitedError(f"the exchange wants a pause of another {pause:.0f} s", retry_after=pause)
-        return max([pause, *(self._counters[name].wait(cost, now) for name, cost in costs.items())])
+        ticket.moved.clear()
+        if ticket not in (first.line.head(by_age=False), first.line.head(by_age=True)):
+            return None
+        keys = [self._limits[name].key for name in costs]
+        pools = {self._limits[name].pool for name in costs} | {self._remote.pool()}
+        try:
+            with self._store.transaction(*keys, *pools) as records:
+                return self._pass(first, ticket, costs, records, self._times(pools, records))
+        except BusyError:
+            return random.uniform(0.2, 1) * POLL
 
-    async def _wait_for(self, seconds: float | None) -> None:
+    def _pass(self, first: _Declared, ticket: Ticket, costs: Costs, records: Records, times: _Times) -> float | None:
+        record = records[first.key] or {}
+        turn = record.get("turn", 0)
+        by_age = is_by_age(turn)
+        if (head := first.line.head(by_age=by_age)) is not ticket:
+            assert head is not None
+            head.moved.set()
+            return None
+        wait = max(self._pause_left(records, times.local), self._count(costs, records, times, dry=True))
+        others = _others(record.get("waiting", {}), self._me, times.local)
+        if wait == 0 and any(_goes_first(entry, ticket, by_age=by_age) for entry in others.values()):
+            wait = POLL
+        if wait == 0:
+            self._count(costs, records, times, dry=False)
+            first.line.leave(ticket)
+            turn += 1
+        if first.line:
+            others[self._me] = self._entry(first.line, times.local + int(wait * 1000))
+        records[first.key] = {**(records[first.key] or {}), "turn": turn, "waiting": others}
+        return wait
+
+    def _count(self, costs: Costs, records: Records, times: _Times, *, dry: bool) -> float:
+        """Take in what headers said, and say how long the costs must wait; unless `dry`, spend them."""
+        wait = 0.0
+        for name, cost in costs.items():
+            declared = self._limits[name]
+            record = records[declared.key] or {}
+            spent = counter(declared.limit, record.get("spent", ()))
+            for used, told in declared.heard:
+                spent.hear(used, times.exchange, told)
+            declared.heard.clear()
+            wait = max(wait, spent.wait(cost, declared.amount, times.exchange))
+            if not dry:
+                spent.take(cost, times.exchange)
+            records[declared.key] = {**record, "spent": spent.state}
+        return wait
+
+    def _times(self, pools: Iterable[str], records: Records) -> _Times:
+        """The time here and, by the best estimate of anybody who shares the pools, at the exchange."""
+        now, own = self._local.now(), self.clock.offset
+        best = own
+        for pool in pools:
+            record = records[pool] or {}
+            offset, heard = record.get("offset", (None, 0))
+            fresh = offset is not None and abs(now - heard) < BELIEVED
+            if own is not None and (not fresh or own > offset or (own == offset and now - heard > BELIEVED / 2)):
+                records[pool] = {**record, "offset": [own, now]}
+            elif fresh:
+                best = offset if best is None else max(best, offset)
+        return _Times(now, now + (best or 0))
+
+    async def _rest(self, ticket: Ticket, seconds: float | None) -> None:
         if seconds is None:
-            await self._moved.wait()
+            await ticket.moved.wait()
             return
         sleep = asyncio.ensure_future(self._local.sleep(seconds))
-        moved = asyncio.ensure_future(self._moved.wait())
+        moved = asyncio.ensure_future(ticket.moved.wait())
         try:
             await asyncio.wait((sleep, moved), return_when=asyncio.FIRST_COMPLETED)
         finally:
             sleep.cancel()
             moved.cancel()
 
-    def _wake(self) -> None:
-        """Let everybody in the line look again."""
-        self._moved.set()
-        self._moved = asyncio.Event()
+    # ── waiting beside other processes ──────────────────────────────────────────────────────────────────────────────
 
-    def _correct(self, feedback: LimitFeedback) -> None:
+    def _entry(self, line: Line, due: int) -> list[int]:
+        """What others are told of this process: its most urgent class, its longest wait, when it looks again."""
+        urgent, oldest = line.head(by_age=False), line.head(by_age=True)
+        assert urgent is not None
+        assert oldest is not None
+        return [urgent.priority, oldest.arrived, due]
+
+    def _withdraw(self, first: _Declared) -> None:
+        """Let nobody elsewhere wait for one who gave up."""
+        try:
+            with self._store.transaction(first.key) as records:
+                record = records[first.key] or {}
+                waiting = {name: entry for name, entry in record.get("waiting", {}).items() if name != self._me}
+                if waiting != record.get("waiting", {}):
+                    records[first.key] = {**record, "waiting": waiting}
+        except BusyError:
+            return  # the entry loses its force by itself
+
+    # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _hear(self, feedback: LimitFeedback) -> None:
         if feedback.server_time is not None:
             self.clock.observe(feedback.server_time)
-        now = self.clock.now()
         for name, amount in feedback.amounts.items():
-            if name in self._counters:
-                self._counters[name].amount = amount
-        for name, used in feedback.used.items():
-            if name in self._counters:
-                self._counters[name].correct(used, now)
-        for name, remaining in feedback.remaining.items():
-            if name in self._counters:
-                self._counters[name].correct(self._counters[name].amount - remaining, now)
+            if name in self._limits:
+                self._limits[name].amount = amount
+        left = {
+            name: self._limits[name].amount - remaining
+            for name, remaining in feedback.remaining.items()
+            if name in self._limits
+        }
+        for name, used in (*feedback.used.items(), *left.items()):
+            if name in self._limits:
+                self._limits[name].heard.append((used, feedback.server_time))
         if feedback.amounts:
             self._wake()
 
+    # ── pausing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
     def _pause(self, seconds: float) -> None:
-        self._paused_until = max(self._paused_until, self._local.now() + int(seconds * 1000))
+        now = self._local.now()
+        self._paused_until = max(self._paused_until, now + int(seconds * 1000))
+        self._tell_pause(now)
         self._wake()
+
+    def _tell_pause(self, now: int) -> None:
+        """Write the pause down for everybody; if somebody else is writing, in a moment."""
+        pools = {declared.pool for declared in self._limits.values()} | {self._remote.pool()}
+        try:
+            with self._store.transaction(*pools) as records:
+                for pool, record in records.items():
+                    until = max(self._paused_until, _paused_until(record, now))
+                    records[pool] = {**(record or {}), "pause": [now, until]}
+        except BusyError:
+            self._loop.call_later(POLL, self._tell_pause, now)
+
+    def _pause_left(self, records: Records, now: int) -> float:
+        """Seconds.
+
+        Raises:
+            RateLimitedError: too many to wait for.
+        """
+        until = max(self._paused_until, *(_paused_until(record, now) for record in records.values()))
+        pause = max(0, until - now) / 1000
+        if pause > LONGEST_PAUSE:
+            raise RateLimitedError(f"the exchange wants a pause of another {pause:.0f} s", retry_after=pause)
+        return pause
+
+    async def _outlast_pause(self) -> None:
+        while True:
+            try:
+                with self._store.transaction(self._remote.pool()) as records:
+                    wait = self._pause_left(records, self._local.now())
+            except BusyError:
+                wait = POLL
+            if wait == 0:
+                return
+            await self._local.sleep(wait + NAP)
+
+    def _wake(self) -> None:
+        """Let those in every line look again who may be next."""
+        for declared in self._limits.values():
+            declared.line.wake()
+
+
+def _paused_until(record: Mapping[str, Any] | None, now: int) -> int:
+    """Until when a pool's record says to pause; a pause that another clock has written does not count."""
+    since, until = (record or {}).get("pause", (0, 0))
+    return int(until) if since <= now + AHEAD else 0
+
+
+def _others(waiting: Mapping[str, list[int]], me: str, now: int) -> dict[str, list[int]]:
+    """Those in other processes who may still be waiting. One that is dead stops counting soon after it was due."""
+    return {name: entry for name, entry in waiting.items() if name != me and now <= entry[2] + GRACE}
+
+
+def _goes_first(entry: list[int], ticket: Ticket, *, by_age: bool) -> bool:
+    """Whether somebody in another process is before this one; among equals, whoever comes."""
+    priority, oldest, _ = entry
+    return oldest < ticket.arrived if by_age else priority < ticket.priority

@@ -5,14 +5,13 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
-import platformdirs
-
 from candle_core.budget import Budget
 from candle_core.clock import ExchangeClock, SystemClock
 from candle_core.config import Config, PluginTable
 from candle_core.discovery import InstalledPlugin, PluginKind, find_plugin, installed_plugins
 from candle_core.dispatch import Dispatch, ProviderHooks, StorageHooks
 from candle_core.plan import cut
+from candle_core.shared import Remote, SharedStore, cache_root
 from candle_core.timeframes import Grid
 from candle_hookspecs import (
     BrokenPluginError,
@@ -71,6 +70,7 @@ class Kernel:
         self.clock = clock or SystemClock()
         self.dispatch = Dispatch()
         self.providers: dict[str, Provider] = {}
+        self._limits = SharedStore(cache_root() / "limits.sqlite3")
         self._storage: StorageHooks | None = None
         self._extensions: list[str] = []
         self.dispatch.add_everywhere("kernel:defaults", KernelDefaults(self))
@@ -117,6 +117,7 @@ class Kernel:
         for name, result in zip(names, results, strict=True):
             if isinstance(result, BaseException):
                 _log.warning("closing %r failed: %s", name, result)
+        self._limits.close()
 
     def build(self, kind: PluginKind, table: PluginTable) -> tuple[Any, Budget]:
         """A plugin instance, not yet registered, and the budget it was given.
@@ -127,12 +128,12 @@ class Kernel:
         installed = find_plugin(kind, table.plugin)
         plugin_class = installed.load()
         settings = self.config.settings(table, getattr(plugin_class, "Settings", Settings))
-        budget = Budget(self.clock, ExchangeClock(self.clock))
+        budget = Budget(self.clock, ExchangeClock(self.clock), self._limits, Remote.of(table.name, settings))
         context = PluginContext(
             name=table.name,
             clock=self.clock,
             base_dir=self.config.base_dir,
-            cache_dir=platformdirs.user_cache_path("candle") / table.name,
+            cache_dir=cache_root() / table.name,
             logger=logging.getLogger(f"candle.{table.name}"),
             budget=budget,
         )
