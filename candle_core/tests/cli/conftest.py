@@ -1,11 +1,17 @@
 """A user's folder with a candle.toml that points to a sandbox exchange, and the command line to type in it."""
 
+import fcntl
 import json
 import logging
 import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +49,31 @@ class Outcome:
 
 
 Candle = Callable[..., Outcome]
+
+
+@contextmanager
+def terminal(columns: int) -> Iterator[tuple[int, int]]:
+    """Both ends of a terminal of that width."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    try:
+        yield ours, theirs
+    finally:
+        os.close(ours)
+
+
+def seen(ours: int) -> str:
+    """What was printed, without colours and the moves of the cursor."""
+    text = b""
+    while True:
+        try:
+            piece = os.read(ours, 65_536)
+        except OSError:  # how Linux says that the other end was closed
+            break
+        if not piece:
+            break
+        text += piece
+    return re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", text.decode())
 
 
 @pytest.fixture(scope="session")

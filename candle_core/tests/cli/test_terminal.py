@@ -1,48 +1,17 @@
 """What a person at a terminal sees: a progress bar on standard error, tables that fit the width."""
 
-import fcntl
 import json
 import os
-import pty
 import re
-import struct
 import subprocess
-import termios
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from .conftest import COMMAND
+from .conftest import COMMAND, seen, terminal
 
 MONTH = ("collect", "BINANCE", "SPOT", "BTC/USDT", "1m", "--start", "2024-01-01", "--end", "2024-02-01")
 DAY = ("load", "BINANCE", "SPOT", "BTC/USDT", "1m", "--count", "5")
-
-
-@contextmanager
-def terminal(columns: int) -> Iterator[tuple[int, int]]:
-    """Both ends of a terminal of that width."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    try:
-        yield ours, theirs
-    finally:
-        os.close(ours)
-
-
-def seen(ours: int) -> str:
-    """What was printed, without colours and the moves of the cursor."""
-    text = b""
-    while True:
-        try:
-            piece = os.read(ours, 65_536)
-        except OSError:  # how Linux says that the other end was closed
-            break
-        if not piece:
-            break
-        text += piece
-    return re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", text.decode())
 
 
 def test_a_bar_is_drawn_and_the_document_stays_clean(config: Path) -> None:
@@ -56,6 +25,19 @@ def test_a_bar_is_drawn_and_the_document_stays_clean(config: Path) -> None:
         out, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     assert json.loads(out)["symbols"][0]["state"] == "complete"
+    assert re.search(r"BTC/USDT ━+.* \d+% +[\d,]+ candles", drawn), drawn
+
+
+def test_a_bar_is_drawn_while_candles_stream_elsewhere(config: Path) -> None:
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
+    with terminal(100) as (ours, theirs):
+        words = [COMMAND, "stream", *MONTH[1:]]
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=theirs, env=environment, text=True)
+        os.close(theirs)
+        out, _ = process.communicate(timeout=30)
+        drawn = seen(ours)
+    assert process.returncode == 0
+    assert out.count("\n") == 31 * 1440
     assert re.search(r"BTC/USDT ━+.* \d+% +[\d,]+ candles", drawn), drawn
 
 

@@ -16,10 +16,10 @@ SHOWN: Final = 3
 """Gaps of one symbol that are named."""
 
 _WRONG: Final = {
-    AnomalyKind.HIGH: "have a high below another of their prices",
-    AnomalyKind.LOW: "have a low above another of their prices",
-    AnomalyKind.PRICE: "have a negative price",
-    AnomalyKind.VOLUME: "have a negative volume",
+    AnomalyKind.HIGH: "a high below another price",
+    AnomalyKind.LOW: "a low above another price",
+    AnomalyKind.PRICE: "a negative price",
+    AnomalyKind.VOLUME: "a negative volume",
 }
 
 _COLUMNS = [
@@ -147,7 +147,7 @@ def _problems(report: VerifyReport) -> Iterator[str]:
     if (more := len(report.gaps) - SHOWN) > 0:
         yield f"nor for {more:,} stretches more; --json lists them all"
     for anomaly in report.anomalies:
-        yield f"{anomaly.count:,} candles {_WRONG[anomaly.kind]}, the first at {moment(anomaly.first)}"
+        yield f"{anomaly.count:,} × {_WRONG[anomaly.kind]}, the first at {moment(anomaly.first)}"
 
 
 def _document(outcome: Outcome[VerifyReport]) -> dict[str, Any]:
