@@ -74,6 +74,7 @@ class Candles:
     slots = _Blocking(manager.Candles.slots)
     verify = _Blocking(manager.Candles.verify)
     plan_collection = _Blocking(manager.Candles.plan_collection)
+    chart = _Blocking(manager.Candles.chart)
     check_plugins = _Blocking(manager.Candles.check_plugins)
     collect_candles_only = _Blocking(manager.Candles.collect_candles_only)
     get_candles = _Blocking(manager.Candles.get_candles)

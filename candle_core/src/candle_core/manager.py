@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from candle_core.chart import Chart, make_chart
 from candle_core.collect import ProgressCallback, collect, find_task
 from candle_core.config import load_config
 from candle_core.estimate import estimate
@@ -152,6 +153,40 @@ class Candles:
         """
         record = await self._catalogue.known(self._catalogue.query(symbol, timeframe, exchange, tradetype))
         return await verify(self._kernel, self._kernel.provider(record.symbol.exchange), record, start, end)
+
+    async def chart(
+        self,
+        symbol: SymbolLike,
+        timeframe: str | None = None,
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        count: int | None = None,
+        bars: int = 100,
+    ) -> Chart:
+        """What is stored of a range, fitted into so many bars, with what is known of each; nobody is asked.
+
+        Args:
+            symbol: see the class.
+            timeframe: ccxt's notation.
+            exchange: e.g. ``BINANCE``.
+            tradetype: e.g. ``SPOT``.
+            start: first open time; None: by `count`, or one slot for each bar.
+            end: first open time no longer drawn; None: behind the newest stored candle.
+            count: instead of one of the bounds: so many grid slots, forward from `start`, or back from `end`.
+            bars: most bars. Each holds as many slots as it takes, rounded up to a length that people like.
+
+        Raises:
+            UnknownSymbolError: the database holds no such symbol. BadSpanError: an impossible range, or nothing is
+                stored to tell where it ends.
+        """
+        if bars < 1:
+            raise BadSpanError(f"{bars!r} bars are no chart; give at least 1")
+        record = await self._catalogue.known(self._catalogue.query(symbol, timeframe, exchange, tradetype))
+        bounds = Bounds.of(start, end, bars if start is None and count is None else count)
+        return await make_chart(self._kernel, self._kernel.provider(record.symbol.exchange), record, bounds, bars)
 
     async def check_plugins(self) -> list[PluginState]:
         """Import every installed plugin, build it from its table, and say how it fares."""
