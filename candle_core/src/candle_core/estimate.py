@@ -1,6 +1,7 @@
 """What a collection would cost, before anything is fetched."""
 
 import asyncio
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
@@ -9,12 +10,13 @@ from candle_core.collect import horizon
 from candle_core.coverage import Known, count_slots, slot_ranges, with_slots
 from candle_core.kernel import Kernel, Provider
 from candle_core.pipeline import Pipeline, read_facts
-from candle_core.plan import WorkList
+from candle_core.plan import Window, WorkList
 from candle_core.ranges import Bounds
 from candle_core.spans import Spans
 from candle_core.symbols import Catalogue
 from candle_core.timeframes import Grid
 from candle_hookspecs import (
+    Anchor,
     CollectionPlan,
     FetchRequest,
     Market,
@@ -66,12 +68,15 @@ async def _plan(
     missing = work.missing()
     wanted, asked = grid.count(span), count_slots(missing, grid)
     requests, costs = 0, defaultdict[str, float](float)
-    while window := work.take():
-        requests += 1
-        if requests % _BREATH == 0:
-            await asyncio.sleep(0)
+    for number in itertools.count(1):
+        if (window := work.take()) is None:
+            break
+        needed = _needed(window, grid)
+        requests += needed
         for name, cost in window.request.costs.items():
-            costs[name] += cost
+            costs[name] += cost * needed
+        if number % _BREATH == 0:
+            await asyncio.sleep(0)
     return CollectionPlan(
         symbol=symbol,
         time_range=(to_datetime(span.start), to_datetime(span.end)),
@@ -82,6 +87,12 @@ async def _plan(
         requests=requests,
         spending=tuple(Spending(limit, costs[limit.name]) for limit in provider.capabilities.limits),
     )
+
+
+def _needed(window: Window, grid: Grid) -> int:
+    """Requests for a window. One counted from its end leaves open what it wants before its first slot: one more."""
+    span = window.span
+    return 2 if window.request.anchor is Anchor.END and grid.ceil(span.start) != span.start else 1
 
 
 def together(plans: Iterable[CollectionPlan]) -> tuple[Spending, ...]:
