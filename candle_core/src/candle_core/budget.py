@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from candle_core.clock import ExchangeClock
-from candle_core.counters import AHEAD, NAP, counter
+from candle_core.counters import AHEAD, NAP, Now, counter
 from candle_core.line import Line, Ticket, is_by_age
 from candle_core.shared import BusyError, LocalStore, Records, Remote, Store
 from candle_hookspecs import BadInputError, Clock, Costs, Limit, LimitFeedback, Priority, RateLimitedError
@@ -38,14 +38,6 @@ class _Declared:
     key: str
     line: Line = field(default_factory=Line)
     heard: list[tuple[float, int | None]] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Times:
-    """The moment of a transaction: `local` orders and pauses, `exchange` turns windows. UTC ms."""
-
-    local: int
-    exchange: int
 
 
 class Budget:
@@ -128,11 +120,11 @@ class Budget:
         pools = {self._limits[name].pool for name in costs} | {self._remote.pool()}
         try:
             with self._store.transaction(*keys, *pools) as records:
-                return self._pass(first, ticket, costs, records, self._times(pools, records))
+                return self._pass(first, ticket, costs, records, self._now(pools, records))
         except BusyError:
             return random.uniform(0.2, 1) * POLL
 
-    def _pass(self, first: _Declared, ticket: Ticket, costs: Costs, records: Records, times: _Times) -> float | None:
+    def _pass(self, first: _Declared, ticket: Ticket, costs: Costs, records: Records, now: Now) -> float | None:
         record = records[first.key] or {}
         turn = record.get("turn", 0)
         by_age = is_by_age(turn)
@@ -140,20 +132,20 @@ class Budget:
             assert head is not None
             head.moved.set()
             return None
-        wait = max(self._pause_left(records, times.local), self._count(costs, records, times, dry=True))
-        others = _others(record.get("waiting", {}), self._me, times.local)
+        wait = max(self._pause_left(records, now.local), self._count(costs, records, now, dry=True))
+        others = _others(record.get("waiting", {}), self._me, now.local)
         if wait == 0 and any(_goes_first(entry, ticket, by_age=by_age) for entry in others.values()):
             wait = POLL
         if wait == 0:
-            self._count(costs, records, times, dry=False)
+            self._count(costs, records, now, dry=False)
             first.line.leave(ticket)
             turn += 1
         if first.line:
-            others[self._me] = self._entry(first.line, times.local + int(wait * 1000))
+            others[self._me] = self._entry(first.line, now.local + int(wait * 1000))
         records[first.key] = {**(records[first.key] or {}), "turn": turn, "waiting": others}
         return wait
 
-    def _count(self, costs: Costs, records: Records, times: _Times, *, dry: bool) -> float:
+    def _count(self, costs: Costs, records: Records, now: Now, *, dry: bool) -> float:
         """Take in what headers said, and say how long the costs must wait; unless `dry`, spend them."""
         wait = 0.0
         for name, cost in costs.items():
@@ -161,27 +153,27 @@ class Budget:
             record = records[declared.key] or {}
             spent = counter(declared.limit, record.get("spent", ()))
             for used, told in declared.heard:
-                spent.hear(used, times.exchange, told)
+                spent.hear(used, now, told)
             declared.heard.clear()
-            wait = max(wait, spent.wait(cost, declared.amount, times.exchange))
+            wait = max(wait, spent.wait(cost, declared.amount, now))
             if not dry:
-                spent.take(cost, times.exchange)
+                spent.take(cost, now)
             records[declared.key] = {**record, "spent": spent.state}
         return wait
 
-    def _times(self, pools: Iterable[str], records: Records) -> _Times:
+    def _now(self, pools: Iterable[str], records: Records) -> Now:
         """The time here and, by the best estimate of anybody who shares the pools, at the exchange."""
-        now, own = self._local.now(), self.clock.offset
+        local, own = self._local.now(), self.clock.offset
         best = own
         for pool in pools:
             record = records[pool] or {}
             offset, heard = record.get("offset", (None, 0))
-            fresh = offset is not None and abs(now - heard) < BELIEVED
-            if own is not None and (not fresh or own > offset or (own == offset and now - heard > BELIEVED / 2)):
-                records[pool] = {**record, "offset": [own, now]}
+            fresh = offset is not None and abs(local - heard) < BELIEVED
+            if own is not None and (not fresh or own > offset or (own == offset and local - heard > BELIEVED / 2)):
+                records[pool] = {**record, "offset": [own, local]}
             elif fresh:
                 best = offset if best is None else max(best, offset)
-        return _Times(now, now + (best or 0))
+        return Now(local, local + (best or 0))
 
     async def _rest(self, ticket: Ticket, seconds: float | None) -> None:
         if seconds is None:

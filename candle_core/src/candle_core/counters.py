@@ -1,7 +1,7 @@
 """How much of one limit is spent: counters whose whole state is a short list of numbers, so that a file can hold it."""
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from candle_hookspecs import Limit, Window
 
@@ -18,23 +18,34 @@ _GRAINS: Final = 64
 """Into so many pieces a sliding period is cut; what is spent within one piece is kept as one entry."""
 
 
+class Now(NamedTuple):
+    """One moment, UTC ms: on this machine's clock, and by the best estimate on the exchange's.
+
+    Fixed windows turn by the exchange's clock. Sliding ones are measured by the machine's: an estimate that gets better
+    jumps, and a jump would make a period too short.
+    """
+
+    local: int
+    exchange: int
+
+
 class Counter(Protocol):
-    """How much of one limit is spent. Moments are UTC ms on the exchange's clock."""
+    """How much of one limit is spent."""
 
     @property
     def state(self) -> list[float]:
         """Everything there is to know, to make an equal counter from."""
         ...
 
-    def wait(self, cost: float, amount: float, now: int) -> float:
+    def wait(self, cost: float, amount: float, now: Now) -> float:
         """Seconds until `cost` fits into `amount`; 0: it fits now."""
         ...
 
-    def take(self, cost: float, now: int) -> None:
+    def take(self, cost: float, now: Now) -> None:
         """Spend."""
         ...
 
-    def hear(self, used: float, now: int, told: int | None) -> None:
+    def hear(self, used: float, now: Now, told: int | None) -> None:
         """Take in how much the exchange says is spent in its running period.
 
         Only ever raises the count: what is under way is not in it yet. `told` is when the exchange said so, by its own
@@ -63,26 +74,26 @@ class FixedWindow:
         """Number of the window, spent in it, and how much of that counts in the next one too."""
         return [self._window, self._used, self._both]
 
-    def wait(self, cost: float, amount: float, now: int) -> float:
+    def wait(self, cost: float, amount: float, now: Now) -> float:
         """Seconds until `cost` fits."""
-        self._turn(now)
+        self._turn(now.exchange)
         if self._used + cost <= amount:
             return 0.0
-        return ((self._window + 1) * self._period - now) / 1000 + NAP
+        return ((self._window + 1) * self._period - now.exchange) / 1000 + NAP
 
-    def take(self, cost: float, now: int) -> None:
+    def take(self, cost: float, now: Now) -> None:
         """Spend."""
-        self._turn(now)
+        self._turn(now.exchange)
         self._used += cost
-        if (now + self._margin) // self._period > self._window:
+        if (now.exchange + self._margin) // self._period > self._window:
             self._both += cost
 
-    def hear(self, used: float, now: int, told: int | None) -> None:
+    def hear(self, used: float, now: Now, told: int | None) -> None:
         """Raise the count to what the exchange says."""
-        moment = now if told is None else told
+        moment = now.exchange if told is None else told
         if told is not None and self._period > _SECOND and told % self._period < self._margin:
             return  # counted before the turn and stamped after it, for all one knows
-        self._turn(now)
+        self._turn(now.exchange)
         if moment // self._period >= self._window:
             self._turn(moment)
             self._used = max(self._used, used)
@@ -113,40 +124,40 @@ class SlidingWindow:
         """Moment, amount, moment, amount, …, in order of time."""
         return [number for entry in self._spent for number in entry]
 
-    def wait(self, cost: float, amount: float, now: int) -> float:
+    def wait(self, cost: float, amount: float, now: Now) -> float:
         """Seconds until `cost` fits."""
-        self._forget(now)
-        excess = self._since(now - self._period + 1) + cost - amount - _GRAIN
+        self._forget(now.local)
+        excess = self._since(now.local - self._period + 1) + cost - amount - _GRAIN
         if excess <= 0:
             return 0.0
-        last = now
+        last = now.local
         for moment, spent in self._spent:
-            if moment > now - self._period:
+            if moment > now.local - self._period:
                 last = moment
                 excess -= spent
                 if excess <= 0:
                     break
-        return (last + self._period - now) / 1000 + NAP
+        return (last + self._period - now.local) / 1000 + NAP
 
-    def take(self, cost: float, now: int) -> None:
+    def take(self, cost: float, now: Now) -> None:
         """Spend."""
-        self._forget(now)
-        self._add(now, cost)
+        self._forget(now.local)
+        self._add(now.local, cost)
 
-    def hear(self, used: float, now: int, told: int | None) -> None:
+    def hear(self, used: float, now: Now, told: int | None) -> None:
         """Add what others must have spent.
 
         The exchange counts in windows of its own. Where it says when it counted, only what was spent here in that
         window is held against it, and what others spent is put where that window ended, if it has.
         """
-        self._forget(now)
-        since, until = now - self._period + 1, now
+        self._forget(now.local)
+        since, until = now.local - self._period + 1, now.local
         if told is not None:
-            since = told // self._period * self._period
-            until = min(now, since + self._period)
+            since = told // self._period * self._period - (now.exchange - now.local)
+            until = min(now.local, since + self._period)
             since -= self._margin
         others = used - self._since(since)
-        if others > _GRAIN and until > now - self._period:
+        if others > _GRAIN and until > now.local - self._period:
             self._add(until, others)
 
     def _since(self, moment: int) -> float:

@@ -1,0 +1,442 @@
+"""Several gates on one file, as several processes have them, in a time that passes only while everybody sleeps."""
+
+import asyncio
+import heapq
+import itertools
+import json
+import sqlite3
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import AnyHttpUrl, SecretStr
+
+from candle_core import shared
+from candle_core.budget import Budget
+from candle_core.clock import ExchangeClock
+from candle_core.config import load_config
+from candle_core.kernel import Kernel
+from candle_core.shared import BudgetNotSharedWarning, Remote, SharedStore, cache_root
+from candle_hookspecs import Limit, LimitFeedback, Priority, RateLimitedError, Scope, Settings, Window
+
+NOON = 1_700_000_040_000 - 1_700_000_040_000 % 60_000
+FIXED = Limit("weight", 10, 60.0)
+SLIDING = Limit("weight", 10, 60.0, Window.SLIDING)
+
+
+class SimulatedTime:
+    """One time for all; it goes on to the next who wakes when nobody else has anything to do."""
+
+    def __init__(self, ms: int = NOON) -> None:
+        self.ms = ms
+        self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._numbers = itertools.count()
+
+    def now(self) -> int:
+        return self.ms
+
+    async def sleep(self, seconds: float) -> None:
+        woken = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self.ms + max(1, round(seconds * 1000)), next(self._numbers), woken))
+        await woken
+
+    async def run(self) -> None:
+        others: Any = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]  # nothing public tells it
+        while True:
+            await asyncio.sleep(0)
+            while others:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            while self._sleepers:
+                moment, _, woken = heapq.heappop(self._sleepers)
+                if not woken.done():
+                    self.ms = max(self.ms, moment)
+                    woken.set_result(None)
+                    break
+
+
+@asynccontextmanager
+async def simulated(ms: int = NOON) -> AsyncIterator[SimulatedTime]:
+    time = SimulatedTime(ms)
+    running = asyncio.create_task(time.run())
+    yield time
+    running.cancel()
+
+
+Gate = Callable[..., Budget]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "limits.sqlite3"
+
+
+@pytest.fixture
+def gate(path: Path) -> Iterator[Gate]:
+    with ExitStack() as stores:
+
+        def make(clock: Any, *limits: Limit, remote: Remote | None = None, file: Path = path) -> Budget:
+            store = stores.enter_context(closing(SharedStore(file)))
+            budget = Budget(clock, ExchangeClock(clock), store, remote or Remote("exchange"))
+            budget.declare(limits or (FIXED,))
+            return budget
+
+        yield make
+
+
+# ── one count ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+Wish = tuple[int, float, int, int]
+"""Which gate, what it costs, milliseconds until it is wanted, milliseconds on the way."""
+wishes = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(1, 10).map(float), st.integers(0, 90_000), st.integers(0, 150)),
+    min_size=1, max_size=25,
+)  # fmt: skip
+
+
+@given(
+    st.sampled_from([FIXED, SLIDING]), wishes, st.integers(0, 59_999), st.tuples(*[st.integers(0, 800)] * 3),
+    st.booleans(),
+)  # fmt: skip
+@settings(deadline=None, max_examples=60)
+def test_the_exchange_never_sees_more_than_the_limit(
+    limit: Limit, wanted: list[Wish], phase: int, lags: tuple[int, int, int], bursts: bool
+) -> None:
+    """Every gate has an idea of its own of the exchange's clock; none is ahead."""
+
+    async def run() -> list[tuple[int, float]]:
+        arrived: list[tuple[int, float]] = []
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as stores:
+            async with simulated(NOON + phase) as time, asyncio.TaskGroup() as group:
+                gates = []
+                for lag in lags:
+                    store = stores.enter_context(closing(SharedStore(Path(folder, "limits.sqlite3"))))
+                    gates.append(Budget(time, ExchangeClock(time, -lag), store, Remote("exchange")))
+                    gates[-1].declare([limit])
+
+                async def spend(wish: Wish) -> None:
+                    which, cost, wait, way = wish
+                    await time.sleep((0 if bursts else wait) / 1000)
+                    await gates[which].spend({"weight": cost})
+                    # On a sliding limit two ways of different length may meet, whoever keeps it here.
+                    arrived.append((time.now() + (way if limit is FIXED else 0), cost))
+
+                for wish in wanted:
+                    group.create_task(spend(wish))
+        return arrived
+
+    arrived = asyncio.run(run())
+    assert sorted(cost for _, cost in arrived) == sorted(cost for _, cost, _, _ in wanted), "everybody passed"
+    for moment, _ in arrived:
+        start = moment // 60_000 * 60_000 if limit is FIXED else moment
+        assert sum(cost for other, cost in arrived if start <= other < start + 60_000) <= limit.amount
+
+
+async def test_what_one_spends_another_lacks(gate: Gate) -> None:
+    async with simulated() as time:
+        one, other = gate(time), gate(time)
+        await one.spend({"weight": 9})
+        await other.spend({"weight": 1})
+        assert time.now() == NOON
+        await other.spend({"weight": 1})
+        assert NOON + 60_000 <= time.now() < NOON + 60_100
+
+
+async def test_what_one_reads_in_a_header_the_other_knows(gate: Gate) -> None:
+    async with simulated(NOON + 30_000) as time:
+        one, other = gate(time), gate(time)
+        one.observe(LimitFeedback(used={"weight": 8}, server_time=time.now()))
+        await asyncio.sleep(0)
+        await one.spend({"weight": 1})
+        await other.spend({"weight": 1})
+        assert time.now() == NOON + 30_000
+        await other.spend({"weight": 1})
+        assert time.now() >= NOON + 60_000
+
+
+async def test_the_best_idea_of_the_exchange_s_clock_serves_all(gate: Gate) -> None:
+    async with simulated(NOON + 30_000) as time:
+        one, other = gate(time), gate(time)
+        one.observe(LimitFeedback(server_time=NOON + 55_000))
+        await asyncio.sleep(0)
+        await one.spend({"weight": 10})
+        await other.spend({"weight": 10})
+        assert NOON + 35_000 <= time.now() < NOON + 36_000, "its minute is over 5 s from now"
+
+
+async def test_a_worse_clock_turns_no_window_back(gate: Gate) -> None:
+    async with simulated() as time:
+        ahead, behind = gate(time), gate(time)
+        await ahead.spend({"weight": 10})
+        behind.clock.observe(NOON - 900)
+        began = time.now()
+        await behind.spend({"weight": 1})
+        assert time.now() >= began + 60_000
+
+
+@pytest.mark.parametrize("limit", [FIXED, SLIDING], ids=["fixed", "sliding"])
+async def test_what_a_clock_of_another_time_wrote_is_forgotten(gate: Gate, limit: Limit) -> None:
+    async with simulated(NOON + 10**10) as later:
+        budget = gate(later, limit)
+        await budget.spend({"weight": 10})
+        budget.pause(600)
+        await asyncio.sleep(0)
+    async with simulated() as time:
+        await gate(time, limit).spend({"weight": 10})
+        assert time.now() == NOON
+
+
+# ── one pause ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_pause_holds_for_all_and_outlives_who_met_it(gate: Gate) -> None:
+    async with simulated() as time:
+        one, other = gate(time), gate(time)
+        waiting = asyncio.create_task(gate(time).spend({"weight": 1}, Priority.CRITICAL))
+        await asyncio.sleep(0)
+        await waiting
+        one.pause(30)
+        await asyncio.sleep(0)
+        del one
+        await other.spend({"weight": 1}, Priority.CRITICAL)
+        assert NOON + 30_000 <= time.now() < NOON + 30_100
+        other.pause(20)
+        await asyncio.sleep(0)
+        await gate(time).spend({})
+        assert time.now() >= NOON + 50_000, "what costs nothing is asked of the same exchange"
+
+
+async def test_a_long_ban_is_told_to_who_comes_later(gate: Gate) -> None:
+    async with simulated() as time:
+        gate(time).pause(7_200)
+        await asyncio.sleep(0)
+        with pytest.raises(RateLimitedError) as caught:
+            await gate(time).spend({"weight": 1})
+        assert caught.value.retry_after == 7_200
+        with pytest.raises(RateLimitedError):
+            await gate(time).spend({})
+
+
+# ── one line ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def demand(budget: Budget, name: Priority, passed: list[Priority], cost: float = 1) -> None:
+    while True:
+        await budget.spend({"weight": cost}, name)
+        passed.append(name)
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["one process", "two processes"])
+async def test_the_urgent_go_first_and_the_others_are_not_starved(gate: Gate, apart: bool) -> None:
+    """Both want far more than there is: the urgent get all but one request of sixteen."""
+    limit = Limit("weight", 160, 60.0)
+    async with simulated() as time:
+        low = gate(time, limit)
+        critical = gate(time, limit) if apart else low
+        passed: list[Priority] = []
+        tasks = [
+            asyncio.create_task(demand(budget, priority, passed))
+            for budget, priority in [(low, Priority.LOW)] * 3 + [(critical, Priority.CRITICAL)] * 3
+        ]
+        await time.sleep(59.0)
+        del passed[:]
+        await time.sleep(4 * 60)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    assert len(passed) == 4 * 160, "nothing is left over"
+    assert passed.count(Priority.LOW) == pytest.approx(4 * 160 / 16, abs=4)
+
+
+async def test_who_died_in_the_line_holds_nobody_up(gate: Gate) -> None:
+    class Dead(SimulatedTime):
+        async def sleep(self, seconds: float) -> None:
+            await asyncio.get_running_loop().create_future()
+
+    async with simulated() as time:
+        low = gate(time)
+        await low.spend({"weight": 10})
+        dead = asyncio.create_task(gate(Dead()).spend({"weight": 1}, Priority.CRITICAL))
+        await asyncio.sleep(0)
+        await low.spend({"weight": 1}, Priority.LOW)
+        assert NOON + 60_000 < time.now() < NOON + 60_500
+        dead.cancel()
+
+
+async def test_who_gives_up_is_not_waited_for(gate: Gate) -> None:
+    async with simulated() as time:
+        low, critical = gate(time), gate(time)
+        await low.spend({"weight": 5})
+        costly = asyncio.create_task(critical.spend({"weight": 10}, Priority.CRITICAL))
+        await asyncio.sleep(0)
+        costly.cancel()
+        await asyncio.gather(costly, return_exceptions=True)
+        await low.spend({"weight": 5}, Priority.LOW)
+        assert time.now() == NOON
+
+
+async def test_limits_apart_have_lines_apart(gate: Gate) -> None:
+    async with simulated() as time:
+        budget = gate(time, FIXED, Limit("orders", 1, 600.0))
+        await budget.spend({"orders": 1})
+        waiting = asyncio.create_task(budget.spend({"orders": 1}, Priority.CRITICAL))
+        await asyncio.sleep(0)
+        await budget.spend({"weight": 1}, Priority.LOW)
+        assert time.now() == NOON
+        waiting.cancel()
+
+
+# ── who shares ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Exchange(Settings):
+    rest_url: AnyHttpUrl = AnyHttpUrl("https://api.example.com")
+    timeout: float = 20
+    key: SecretStr = SecretStr("")
+    folder: str = "http://["  # no URL at all
+
+
+def test_a_pool_is_the_exchange_s_name_or_its_own_and_hosts_that_are_not_the_default() -> None:
+    real, slow = Remote.of("b", Exchange()), Remote.of("b", Exchange(timeout=30))
+    sandbox = Remote.of("b", Exchange(rest_url=AnyHttpUrl("http://me:secret@127.0.0.1:8123/x")))
+    assert (real.pool(FIXED), real) == ("b", slow)
+    assert sandbox.pool(FIXED) == "b@127.0.0.1:8123"
+    pooled = Limit("weight", 10, 60.0, pool="both")
+    other = Remote.of("c", Exchange(rest_url=AnyHttpUrl("https://api.example.com")))
+    assert real.pool(pooled) == other.pool(pooled) == "both"
+    assert sandbox.pool(pooled) == "both@127.0.0.1:8123"
+
+
+def test_an_account_s_limits_are_those_of_its_key_and_the_key_is_not_written_down() -> None:
+    mine = Limit("orders", 10, 60.0, scope=Scope.ACCOUNT)
+    one, again, other = (Remote.of("b", Exchange(key=SecretStr(key))) for key in ("abc", "abc", "xyz"))
+    assert one.pool(mine) == again.pool(mine) != other.pool(mine)
+    assert one.pool(FIXED) == other.pool(FIXED)
+    assert "abc" not in one.pool(mine) + repr(one)
+
+
+async def test_pools_are_counted_together_and_others_apart(gate: Gate) -> None:
+    pooled = Limit("weight", 10, 60.0, pool="both")
+    async with simulated() as time:
+        await gate(time, remote=Remote("a")).spend({"weight": 10})
+        await gate(time, remote=Remote("a", ("127.0.0.1:1",))).spend({"weight": 10})
+        await gate(time, remote=Remote("b")).spend({"weight": 10})
+        await gate(time, pooled, remote=Remote("a")).spend({"weight": 10})
+        assert time.now() == NOON
+        await gate(time, pooled, remote=Remote("b")).spend({"weight": 10})
+        assert time.now() >= NOON + 60_000
+
+
+async def test_two_kernels_share_by_the_host_they_ask() -> None:
+    async with simulated() as time:
+        for port, moment in ((1, NOON), (2, NOON), (1, NOON + 60_000)):
+            tables = {"providers": {"binance": {"rest_url": f"http://127.0.0.1:{port}"}}}
+            kernel = Kernel(load_config(tables), time)
+            await kernel.provider("binance").budget.spend({"weight": 6000})
+            assert moment <= time.now() < moment + 100
+            await kernel.close()
+    assert (cache_root() / "limits.sqlite3").exists()
+
+
+def test_the_folder_for_caches_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANDLE_CACHE_DIR", "/elsewhere")
+    assert cache_root() == Path("/elsewhere")
+    monkeypatch.delenv("CANDLE_CACHE_DIR")
+    assert cache_root().name == "candle"
+
+
+# ── when the file cannot be used ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def counts_for_itself(time: SimulatedTime, budget: Budget) -> None:
+    began = time.now()
+    await budget.spend({"weight": 10})
+    assert time.now() == began
+    await budget.spend({"weight": 10})
+    assert time.now() > began
+
+
+@pytest.mark.parametrize("kind", ["a folder that is a file", "no database", "another table"])
+async def test_a_file_that_cannot_be_used_is_said_once(gate: Gate, path: Path, kind: str) -> None:
+    if kind == "a folder that is a file":
+        await asyncio.to_thread(path.touch)
+        path /= "limits.sqlite3"
+    elif kind == "no database":
+        await asyncio.to_thread(path.write_bytes, b"no database at all" * 500)
+    else:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE state (key TEXT, touched INTEGER)")
+    async with simulated() as time:
+        budget = gate(time, file=path)
+        with pytest.warns(BudgetNotSharedWarning) as said:
+            await counts_for_itself(time, budget)
+        assert len(said) == 1
+        assert repr(str(path)) in str(said[0].message)
+
+
+async def test_a_file_that_fails_while_it_is_used(gate: Gate, path: Path) -> None:
+    async with simulated() as time:
+        budget = gate(time)
+        await budget.spend({"weight": 1})
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("DROP TABLE state")
+        with pytest.warns(BudgetNotSharedWarning, match="no such table"):
+            await counts_for_itself(time, budget)
+
+
+async def test_a_file_that_takes_no_more_loses_no_spend(gate: Gate, path: Path) -> None:
+    async with simulated() as time:
+        budget = gate(time)
+        await budget.spend({"weight": 1})
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TRIGGER full BEFORE INSERT ON state BEGIN SELECT RAISE(FAIL, 'disk full'); END")
+        with pytest.warns(BudgetNotSharedWarning, match="disk full"):
+            await budget.spend({"weight": 9})
+        assert time.now() == NOON
+        await budget.spend({"weight": 1})
+        assert time.now() > NOON, "what was spent while the disk was full counts"
+
+
+async def test_a_held_lock_is_waited_for_without_blocking_and_not_for_ever(
+    gate: Gate, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with simulated() as time:
+        patient, impatient = gate(time), gate(time)
+        await patient.spend({"weight": 1})
+        await impatient.spend({"weight": 1})
+        with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            waiting = asyncio.create_task(patient.spend({"weight": 1}))
+            patient.pause(5)
+            for _ in range(50):
+                await asyncio.sleep(0)
+            assert not waiting.done()
+            holder.execute("COMMIT")
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                await waiting
+            assert time.now() >= NOON + 5_000
+            monkeypatch.setattr(shared, "_PATIENCE", 0.05)
+            holder.execute("BEGIN IMMEDIATE")
+            with pytest.warns(BudgetNotSharedWarning, match="locked"):
+                await impatient.spend({"weight": 1})
+            holder.execute("COMMIT")
+        await asyncio.sleep(0.05)
+
+
+async def test_what_nobody_used_for_a_week_is_dropped(gate: Gate, path: Path) -> None:
+    async with simulated() as time:
+        await gate(time).spend({"weight": 1})
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("UPDATE state SET touched = touched - 8 * 86400 WHERE key LIKE '%/weight/%'")
+            connection.execute("INSERT INTO state VALUES ('young', ?, unixepoch() - 86400)", (json.dumps({}),))
+            await gate(time, remote=Remote("other")).spend({"weight": 1})
+            keys = {key for (key,) in connection.execute("SELECT key FROM state")}
+    assert not any(key.startswith("exchange/weight") for key in keys)
+    assert "young" in keys
