@@ -221,7 +221,8 @@ class Pipeline:
         else:
             # Nothing before, and twice said so: by the answer that ended here, and by this one.
             first = None if len(page.batch) or page.asserted != span else span.end
-        self._beginning_asked = first is not None
+        if request.anchor is Anchor.END and len(page.batch):
+            self._beginning_asked = False  # not here, but perhaps further back
         if first is None or first == span.start:
             return
         proof = Proof(Span(span.start, first), Evidence.LISTING, CoverageState.NOT_LISTED)

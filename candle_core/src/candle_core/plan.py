@@ -145,9 +145,13 @@ class WorkList:
             MalformedAnswerError: it neither proves nor asserts anything of its window; asking on would never end.
         """
         self._doubt_from = answer.doubt_from
-        unknown = (Spans((window.scope,)) & Spans((self.wanted,))) - self.proven
+        wanted, scope = Spans((self.wanted,)), Spans((window.scope,))
+        unknown = (scope & wanted) - self.proven
+        # What it says is empty may reach beyond its window, where the wire leaves the far end open.
+        beyond = (answer.asserted & wanted) - scope - self.proven
         self.prove(answer.proofs)
         contradicted = any(proof.span.intersect(window.scope) for proof in answer.proofs)
+        repeats = window.doubted is not None and not contradicted
         believed: list[Proof] = []
         proves_something = any(proof.span.intersect(window.span) for proof in answer.proofs)
         says_something = proves_something or answer.asserted or answer.open_rows
@@ -162,10 +166,11 @@ class WorkList:
                     self._extra.append(self._between_slots(piece, window.request.anchor))
             elif not asserted:
                 self._fresh.appendleft(piece)
-            elif window.doubted and not contradicted:
+            elif repeats:
                 believed.append(Proof(Span(piece.start, min(piece.end, answer.doubt_from)), Evidence.REPEATED))
             else:
-                self._extra.append(self._from_other_end(piece, window.request.anchor))
+                whole = next(span for span in Spans((piece,)) | beyond if piece.start in span)
+                self._extra.append(self._from_other_end(whole, window.request.anchor))
         self.prove(believed)
         return believed
 
