@@ -223,3 +223,39 @@ async def test_two_exchanges_in_one_sandbox_and_one_database(tmp_path: Path) -> 
         counts = connection.execute("SELECT exchange, count(*) FROM v_candles GROUP BY exchange").fetchall()
     assert dict(counts)["BINANCE"] == 300
     assert 290 < dict(counts)["UPBIT"] <= 500
+
+
+async def test_seconds_of_a_thin_market_cost_by_its_trades_too(upbit: MakeUpbit) -> None:
+    world = upbit(lone())
+    await world.collect("1s", "2023-06-01", "2024-03-10")
+    # What came from before the 89 days that are promised counts as well; nothing else is claimed of that time.
+    (first, last), *more = world.proven("answered")
+    assert (more, last) == ([], ms("2024-03-10"))
+    assert ms(NOW) - 92 * 86_400_000 <= first < ms(NOW) - 89 * 86_400_000
+    assert world.proven("out-of-reach") == [(0, first)]
+    start = "2023-12-12"
+    assert world.stored("1s", start, "2024-03-10") == world.truth("1s", start, "2024-03-10")
+    assert len(world.asked()) <= 6
+
+
+@pytest.mark.parametrize("refusal", ["json", "text"])
+async def test_a_refusal_in_either_form_is_waited_for(upbit: MakeUpbit, refusal: str) -> None:
+    world = upbit(bitcoin(), limits=Limits(group=None, refusal=refusal))
+    world.sandbox.faults.script("rate_limited")
+    world.sandbox.faults.script("rate_limited", path="/v1/market/all")
+    await world.collect("1m", "2024-01-01", "2024-01-01T02:00")
+    world.assert_exact("1m", "2024-01-01", "2024-01-01T02:00")
+    statuses = [(one.limit, one.status) for one in world.sandbox.ledger.requests()]
+    assert statuses.count(("candles", 429)) == statuses.count(("market", 429)) == 1
+
+
+async def test_the_limit_of_a_group_is_used_and_kept(upbit: MakeUpbit) -> None:
+    market = bitcoin(trades=2_000_000)
+    with Sandbox(SandboxConfig(markets=[market], clock=NOW, latency_ms=50)) as sandbox:
+        world = UpbitWorld(sandbox, market, upbit(market).path)
+        await world.collect("1m", "2024-01-01", "2024-01-06")
+        world.assert_exact("1m", "2024-01-01", "2024-01-06")
+        sent = [one for one in sandbox.ledger.requests() if one.limit == "candles"]
+    assert {one.status for one in sent} == {200}
+    assert len(sent) >= 36
+    assert (sent[-1].at - sent[0].at) / 1000 < len(sent) / 10 * 1.5
