@@ -23,10 +23,10 @@ from candle_hookspecs import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BATCH_ROWS: Final = 50_000
+BATCH_ROWS: Final = 10_000
 """Rows in memory at once."""
 
-_BLOCK: Final = 1 << 22  # bytes of a CSV file parsed at once
+_BLOCK: Final = 1 << 20  # bytes of a CSV file parsed at once; pyarrow reads some blocks ahead
 
 NAMES: Final[Mapping[str, Sequence[str]]] = {
     "open_time": ("open_time", "opentime", "timestamp", "date", "datetime", "time", "unix"),

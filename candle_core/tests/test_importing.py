@@ -1,0 +1,121 @@
+"""What imported rows prove, whatever their shape; what is closed by the clock; a bound on memory."""
+
+import csv
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import candle_core
+from candle_core.file_names import NamedFor, read_name
+from candle_core.importing import Runs
+from candle_core.timeframes import Grid
+from candle_hookspecs import REQUIRED_COLUMNS, CandleBatch, Evidence, to_ms
+
+MINUTE = 60_000
+CONFIG = {"storage": {"backend": "memory"}, "defaults": {"exchange": "FAKE", "tradetype": "SPOT"}}
+
+
+def batch(open_times: list[int]) -> CandleBatch:
+    return CandleBatch.from_columns(dict.fromkeys(REQUIRED_COLUMNS, open_times))
+
+
+@given(slots=st.sets(st.integers(0, 60)), astray=st.sets(st.integers(0, 59)), cut=st.integers(0, 60))
+def test_a_slot_is_proven_if_and_only_if_it_has_a_row(slots: set[int], astray: set[int], cut: int) -> None:
+    moments = sorted({slot * MINUTE for slot in slots} | {slot * MINUTE + 31_000 for slot in astray})
+    runs = Runs(Grid.of("1m"))
+    parts = [part for part in (moments[:cut], moments[cut:]) if part]
+    facts = [fact for part in parts for fact in runs.facts(batch(part))]
+    proven = {slot for slot in range(-1, 62) if any(slot * MINUTE in fact.span for fact in facts)}
+    assert proven == slots
+    assert all(fact.evidence is Evidence.IMPORTED for fact in facts)
+
+
+def test_neighbours_in_two_batches_make_facts_that_touch() -> None:
+    runs = Runs(Grid.of("1M"))
+    january, february, march, june = (to_ms(f"2024-0{month}-01") for month in (1, 2, 3, 6))
+    first, second = ([fact.span for fact in runs.facts(batch(part))] for part in ([january, february], [march, june]))
+    assert [(span.start, span.end) for span in first] == [(january, february + 1)]
+    assert [(span.start, span.end) for span in second] == [(february + 1, march + 1), (june, june + 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("binance/BTC_USDT-1m.feather", NamedFor("BINANCE", "SPOT", "BTC/USDT", "1m")),
+        ("okx/futures/BTC_USDT_USDT-4h-futures.feather", NamedFor("OKX", "SWAP", "BTC/USDT:USDT", "4h")),
+        ("x/1000SATS_USDT-1M.parquet", NamedFor("X", "SPOT", "1000SATS/USDT", "1M")),
+        ("a/BTCUSDT-1m-2024-01.csv", NamedFor(symbol="BTCUSDT", timeframe="1m")),
+        ("a/BTCUSDT-1mo-2024-01-31.csv.gz", NamedFor(symbol="BTCUSDT", timeframe="1M")),
+        ("a/candles.csv", NamedFor()),
+    ],
+)
+def test_names(name: str, told: NamedFor) -> None:
+    assert read_name(Path("/data") / name) == told
+
+
+def write(path: Path, times: list[int]) -> Path:
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["time", "open", "high", "low", "close", "volume"])
+        rows.writerows([time, 1, 2, 1, 1, 5] for time in times)
+    return path
+
+
+async def test_a_candle_that_is_open_by_the_clock(tmp_path: Path, clock: Any, exchange: Any) -> None:
+    now = to_ms("2023-11-14T12:00:30")
+    clock.ms = now
+    file = write(tmp_path / "my.csv", [now // MINUTE * MINUTE + offset * MINUTE for offset in (-2, -1, 0)])
+    seen: list[tuple[int, int | None]] = []
+    async with candle_core.open(CONFIG, clock=clock) as candles:
+        done = await candles.import_candles(
+            file, "BTC/USDT", "1m", progress_callback=lambda rows, total: seen.append((rows, total))
+        )
+        kept = await candles.load("BTC/USDT", "1m")
+    assert (done.rows, done.still_open, done.saved.inserted) == (3, 1, 2)
+    assert kept.last == to_ms("2023-11-14T11:59")
+    assert done.time_range[1] == datetime(2023, 11, 14, 12, 1, tzinfo=UTC)
+    assert seen == [(3, None), (3, 3)]
+
+
+async def test_the_blocking_twin_and_a_whole_symbol(tmp_path: Path, exchange: Any) -> None:
+    start = to_ms("2023-11-01")
+    file = write(tmp_path / "my.csv", [start, start + MINUTE])
+    with candle_core.blocking.open(CONFIG) as candles:
+        done = candles.import_candles(str(file), "CRYPTO-FAKE-SPOT-BTC-USDT-1m")
+        assert done.saved.inserted == 2
+        slots = candles.slots("BTC/USDT", "1m", start=start, end=start + 3 * MINUTE)
+    assert (slots.filled, slots.proven_empty, slots.missing) == (2, 0, 1)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    script = """
+        import resource, sys
+        import candle_core
+        with candle_core.blocking.open({"storage": {"path": sys.argv[1] + ".sqlite3"}}) as candles:
+            done = candles.import_candles(
+                sys.argv[1], "BTC/USDT", "1m", exchange="BINANCE", tradetype="SPOT", offline=True
+            )
+        print(done.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    """
+    peaks = {}
+    for rows in (300_000, 900_000):
+        file = tmp_path / f"{rows}.csv"
+        times = np.arange(rows, dtype=np.int64) * MINUTE + to_ms("2020-01-01")
+        table = np.column_stack([times, *np.broadcast_to([[1], [3], [1], [2], [5]], (5, rows))])
+        np.savetxt(file, table, fmt="%d", delimiter=",", header="time,open,high,low,close,volume", comments="")
+        done = subprocess.run(
+            [sys.executable, "-c", dedent(script), file], capture_output=True, text=True, check=True, timeout=100
+        )
+        told, peak = done.stdout.split()
+        assert int(told) == rows
+        peaks[rows] = int(peak)
+    assert peaks[900_000] < 1.1 * peaks[300_000], peaks
