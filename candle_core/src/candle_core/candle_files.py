@@ -1,7 +1,7 @@
 """Files of candles that others wrote: CSV, Parquet and Feather, read through pyarrow in batches of bounded length."""
 
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 BATCH_ROWS: Final = 10_000
 """Rows in memory at once."""
 
-_BLOCK: Final = 1 << 20  # bytes of a CSV file parsed at once; pyarrow reads some blocks ahead
+_BLOCK: Final = 1 << 18  # bytes of a CSV file parsed at once; pyarrow reads dozens of them ahead
 
 NAMES: Final[Mapping[str, Sequence[str]]] = {
     "open_time": ("open_time", "opentime", "timestamp", "date", "datetime", "time", "unix"),
@@ -112,7 +112,7 @@ class CandleFile:
         wanted = list(self.columns.values())
         if self.form == "csv":
             with self._csv_reader(wanted) as reader:
-                yield from reader
+                yield from _gathered(reader)
         elif self.form == "parquet":
             from pyarrow import parquet
 
@@ -171,6 +171,22 @@ class CandleFile:
 def _refuse(path: Path, place: str, column: str, value: object, reason: str) -> NoReturn:
     said = "is empty" if value is None else f"is {value!r}, {reason}"
     raise BadInputError(f"{str(path)!r}, {place}: {column!r} {said}; nothing of this file is imported")
+
+
+def _gathered(parts: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+    """Small batches put together to about `BATCH_ROWS`."""
+    import pyarrow as pa
+
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
+    for part in parts:
+        waiting.append(part)
+        rows += part.num_rows
+        if rows >= BATCH_ROWS:
+            yield from pa.Table.from_batches(waiting).combine_chunks().to_batches()
+            waiting, rows = [], 0
+    if waiting:
+        yield from pa.Table.from_batches(waiting).combine_chunks().to_batches()
 
 
 # ── looking at a file ────────────────────────────────────────────────────────────────────────────────────────────────
