@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import collect, decode, modes, parallel, storage
+from bench import budget, collect, decode, modes, parallel, storage
 
 MEASURES = {
     "storage": storage.run,
@@ -10,6 +10,7 @@ MEASURES = {
     "collect": collect.run,
     "modes": modes.run,
     "parallel": parallel.run,
+    "budget": budget.run,
 }
 
 

@@ -82,12 +82,11 @@ def test_a_ban_that_one_meets_is_honoured_by_all(tmp_path: Path) -> None:
             time.sleep(0.01)
         minute = sandbox.clock.now() // MINUTE + 1
         until(sandbox, minute * MINUTE)
-        sandbox.faults.script("banned", retry_after=40, persist=True)
+        sandbox.faults.script("banned", retry_after=40, persist=False)
         until(sandbox, (minute + 1) * MINUTE)
         assert [process.poll() for process in running] == [None] * 3
         requests = sandbox.ledger.requests()
-    banned = next(request.at for request in requests if request.status == 418)
+    (banned,) = [request.at for request in requests if request.status == 418]  # the others are never told by it
     during = [request for request in requests if banned + REACTION < request.at < banned + 40_000]
     assert during == []
     assert [request for request in requests if request.at >= banned + 40_000], "they go on afterwards"
-    assert sum(request.status == 418 for request in requests) <= 30, "at most what was under way"
