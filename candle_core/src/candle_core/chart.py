@@ -1,5 +1,6 @@
 """Candles as a chart draws them: a range cut into bars of equal length, each told apart by what is known of it."""
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any, Final
@@ -40,7 +41,10 @@ _ROUND: Final = sorted(
     }.items()
     for count in counts
 )
-"""Lengths that people like a bar to have, milliseconds."""
+"""Lengths that people like a bar to have, milliseconds;"""
+
+_MONTHS: Final = (1, 2, 3, 4, 6, 12, 24, 36, 60, 120)
+"""the same in months."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +99,7 @@ async def make_chart(kernel: Kernel, provider: Provider, record: SymbolRecord, b
     first, behind = grid.index(span.start - 1) + 1, grid.index(span.end - 1) + 1
     if first >= behind:
         raise BadSpanError(f"{span!s} holds no slot of {record.symbol.timeframe!r}; take a longer range")
-    each = _slots_per_bar(grid, behind - first, bars)
+    each = _slots_per_bar(grid, first, behind, bars)
     edges = np.arange(first // each, -(-behind // each) + 1) * each
     known = Known.of(await read_facts(kernel, record, span), Pipeline.sources(provider))
     whole = Spans((span,))
@@ -148,19 +152,20 @@ async def _range(kernel: Kernel, record: SymbolRecord, bounds: Bounds, grid: Gri
     return Span(bounds.start, end)
 
 
-def _slots_per_bar(grid: Grid, slots: int, bars: int) -> int:
-    """The least number of slots, of a round length if there is one, that fits all of them into so many bars.
+def _slots_per_bar(grid: Grid, first: int, behind: int, bars: int) -> int:
+    """The least number of slots, of a round length if there is one, that fits a range into so many bars.
 
-    Bars begin at multiples of their length since 1970, so the range may touch one bar more than its length tells.
+    Bars begin at multiples of their length since 1970, so a range may touch one bar more than its length tells.
     """
-    least = math.ceil(slots / bars)
-    if least == 1:
-        return 1
-    least = math.ceil(slots / max(bars - 1, 1))
-    if grid.monthly:
-        return least
-    lengths = (length // grid.step for length in _ROUND if length % grid.step == 0)
-    return next((each for each in lengths if least <= each <= 2 * least), least)
+
+    def fits(each: int) -> bool:
+        return -(-behind // each) - first // each <= bars
+
+    least = math.ceil((behind - first) / bars)
+    lengths = [length // grid.step for length in (_MONTHS if grid.monthly else _ROUND) if length % grid.step == 0]
+    near = (each for each in [1, *lengths] if least <= each <= 3 * least and fits(each))
+    # Two bars or more: one of them may be the one too many, so this ends at the length that fits one bar less.
+    return next(near, None) or next(each for each in itertools.count(least) if fits(each))
 
 
 def _length(grid: Grid, slots: int) -> str:

@@ -22,6 +22,7 @@ from candle_core.streaming import stream
 from candle_core.symbols import Catalogue
 from candle_core.writer import Writer
 from candle_hookspecs import (
+    BadInputError,
     BadSpanError,
     CandleBatch,
     Clock,
@@ -176,14 +177,14 @@ class Candles:
             start: first open time; None: by `count`, or one slot for each bar.
             end: first open time no longer drawn; None: behind the newest stored candle.
             count: instead of one of the bounds: so many grid slots, forward from `start`, or back from `end`.
-            bars: most bars. Each holds as many slots as it takes, rounded up to a length that people like.
+            bars: most bars, two or more. Each holds as many slots as it takes, rounded up to a length that people like.
 
         Raises:
             UnknownSymbolError: the database holds no such symbol. BadSpanError: an impossible range, or nothing is
                 stored to tell where it ends.
         """
-        if bars < 1:
-            raise BadSpanError(f"{bars!r} bars are no chart; give at least 1")
+        if bars < 2:
+            raise BadInputError(f"{bars!r} bars are no chart; give at least 2")
         record = await self._catalogue.known(self._catalogue.query(symbol, timeframe, exchange, tradetype))
         bounds = Bounds.of(start, end, bars if start is None and count is None else count)
         return await make_chart(self._kernel, self._kernel.provider(record.symbol.exchange), record, bounds, bars)

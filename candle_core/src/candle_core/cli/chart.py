@@ -27,7 +27,7 @@ _COLUMNS: Final = ("open", "high", "low", "close", "volume")
 @click.argument("words", nargs=-1, required=True, metavar="EXCHANGE [TRADETYPE] SYMBOL TIMEFRAME")
 @range_options("The newest N slots, or the first N from --start on.", end="behind the newest candle")
 @click.option(
-    "--bars", type=click.IntRange(1, 2000), metavar="N", help="At most so many bars.  [default: as many as fit]"
+    "--bars", type=click.IntRange(2, 2000), metavar="N", help="At most so many bars.  [default: as many as fit]"
 )
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="A page (.html) or image (.svg).")
 def chart(
