@@ -5,11 +5,13 @@ import heapq
 import itertools
 import json
 import sqlite3
+import sys
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, closing
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -428,6 +430,31 @@ async def test_a_held_lock_is_waited_for_without_blocking_and_not_for_ever(
                 await impatient.spend({"weight": 1})
             holder.execute("COMMIT")
         await asyncio.sleep(0.05)
+
+
+async def test_who_is_killed_while_holding_the_lock_holds_nobody_up(gate: Gate, path: Path) -> None:
+    program = """
+        import sqlite3, sys, time
+        connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("UPDATE state SET value = '{\\"spent\\": [0, 1e9, 0]}'")
+        print("holding", flush=True)
+        time.sleep(60)
+    """
+    async with simulated() as time:
+        budget = gate(time)
+        await budget.spend({"weight": 5})
+        holder = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", dedent(program), str(path), stdout=asyncio.subprocess.PIPE
+        )
+        assert holder.stdout is not None
+        assert await holder.stdout.readline() == b"holding\n"
+        holder.kill()
+        await holder.wait()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            await budget.spend({"weight": 5})
+        assert time.now() == NOON, "the lock is free, and what was written under it never happened"
 
 
 async def test_what_nobody_used_for_a_week_is_dropped(gate: Gate, path: Path) -> None:
