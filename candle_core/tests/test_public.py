@@ -10,8 +10,8 @@ from candle_core import blocking, manager
 from candle_hookspecs import Candles as CandlesProtocol
 
 NAMES = [
-    "CandleBatch", "CandleError", "Candles", "CollectionConfig", "CollectionProgress", "CollectionSummary",
-    "SlotReport", "Symbol", "blocking", "open",
+    "CandleBatch", "CandleError", "Candles", "CollectionConfig", "CollectionPlan", "CollectionProgress",
+    "CollectionSummary", "SlotReport", "Symbol", "VerifyReport", "blocking", "open",
 ]  # fmt: skip
 
 

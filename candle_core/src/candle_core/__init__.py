@@ -19,10 +19,12 @@ if typing.TYPE_CHECKING:
         CandleBatch,
         CandleError,
         CollectionConfig,
+        CollectionPlan,
         CollectionProgress,
         CollectionSummary,
         SlotReport,
         Symbol,
+        VerifyReport,
     )
 
 __all__ = [
@@ -30,10 +32,12 @@ __all__ = [
     "CandleError",
     "Candles",
     "CollectionConfig",
+    "CollectionPlan",
     "CollectionProgress",
     "CollectionSummary",
     "SlotReport",
     "Symbol",
+    "VerifyReport",
     "blocking",
     "open",
 ]
@@ -43,10 +47,12 @@ _HOMES = {
     "CandleError": "candle_hookspecs",
     "Candles": "candle_core.manager",
     "CollectionConfig": "candle_hookspecs",
+    "CollectionPlan": "candle_hookspecs",
     "CollectionProgress": "candle_hookspecs",
     "CollectionSummary": "candle_hookspecs",
     "SlotReport": "candle_hookspecs",
     "Symbol": "candle_hookspecs",
+    "VerifyReport": "candle_hookspecs",
     "open": "candle_core.manager",
 }
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
@@ -64,17 +63,18 @@ async def _plan(
 ) -> CollectionPlan:
     """Take every window off the work-list, as a collection does whose windows are each answered in full."""
     wish = FetchRequest(markets=(market,), timeframe=symbol.timeframe, span=span)
-    work = WorkList(wish, covered, grid, provider.capabilities, provider.hooks.split)
+    capabilities = provider.capabilities
+    work = WorkList(wish, covered, grid, capabilities, provider.hooks.split)
     missing = work.missing()
     wanted, asked = grid.count(span), count_slots(missing, grid)
-    requests, costs = 0, defaultdict[str, float](float)
+    requests, costs = 0, dict.fromkeys(capabilities.cost(wish.kind), 0.0)
     for number in itertools.count(1):
         if (window := work.take()) is None:
             break
         needed = _needed(window, grid)
         requests += needed
         for name, cost in window.request.costs.items():
-            costs[name] += cost * needed
+            costs[name] = costs.get(name, 0.0) + cost * needed
         if number % _BREATH == 0:
             await asyncio.sleep(0)
     return CollectionPlan(
@@ -85,7 +85,7 @@ async def _plan(
         asked=asked,
         missing=slot_ranges(missing, grid),
         requests=requests,
-        spending=tuple(Spending(limit, costs[limit.name]) for limit in provider.capabilities.limits),
+        spending=tuple(Spending(limit, costs[limit.name]) for limit in capabilities.limits if limit.name in costs),
     )
 
 

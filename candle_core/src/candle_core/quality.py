@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from candle_core.coverage import Known, count_slots, slot_ranges
+from candle_core.coverage import Known, count_slots, slot_ranges, with_slots
 from candle_core.kernel import Kernel, Provider
 from candle_core.pipeline import Pipeline, read_facts
 from candle_core.ranges import ALL_TIME
@@ -78,19 +78,16 @@ async def _life(kernel: Kernel, record: SymbolRecord, known: Known, grid: Grid) 
     What is not listed or out of reach reaches back to 1970, so it counts only where it lies between.
     """
     starts, ends = [], []
-    if known.answered:
-        starts.append(grid.ceil(known.answered.parts[0].start))
-        ends.append(known.answered.parts[-1].end)
+    if answered := with_slots(known.answered, grid).parts:
+        starts.append(grid.ceil(answered[0].start))
+        ends.append(answered[-1].end)
     for newest_first in (False, True):
         read = LoadRead(symbol=record.symbol, columns=(), limit=1, newest_first=newest_first)
         row = await kernel.storage().load(read)
         if len(row):
             starts.append(row.first)
             ends.append(row.last + 1)
-    if not starts:
-        return None
-    start, end = min(starts), grid.after(max(ends) - 1)
-    return Span(start, end) if start < end else None
+    return Span(min(starts), grid.after(max(ends) - 1)) if starts else None
 
 
 def _between(life: Span | None, start: Moment | None, end: Moment | None) -> Span | None:

@@ -116,7 +116,7 @@ class CollectionPlan:
         wanted, already_covered, asked: grid slots of the range; those that need not be asked for; the rest.
         missing: the stretches to ask for, from the opening of a slot to that of another.
         requests: history requests.
-        spending: what they take from each of the exchange's limits.
+        spending: what they take from each of the limits that they touch.
     """
 
     symbol: Symbol
