@@ -1,5 +1,6 @@
 """`candle forget`: proof is taken back; candles go only when somebody agreed."""
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -64,7 +65,7 @@ def test_candles_go_too(candle: Candle, sandbox: Sandbox) -> None:
 def test_the_document(candle: Candle) -> None:
     assert candle("forget", *MARKET, "--end", NOON, "--candles", "--yes", "--json").document == {
         "exchange": "BINANCE", "tradetype": "SPOT", "name": "BTC/USDT", "timeframe": "1m",
-        "time_range": [None, NOON], "deleted": 720,
+        "time_range": [None, NOON], "forgotten": True, "deleted": 720,
     }  # fmt: skip
 
 
@@ -84,9 +85,20 @@ def test_a_terminal_is_asked(config: Path, answer: bytes, code: int, left: int) 
         said = " ".join(seen(ours).split())
     assert process.returncode == code, said
     assert f"delete the candles of BINANCE SPOT BTC/USDT 1m from {NOON}? [y/N]:" in said
-    assert ("nothing was forgotten" in said) is (code == 1)
-    assert (b'"deleted": 720' in out) is (code == 0)
+    document = json.loads(out)
+    assert (document["forgotten"], document["deleted"]) == (code == 0, 1440 - left)
     assert len(stored()) == left
+
+
+def test_who_says_no_is_told_that_nothing_happened(config: Path) -> None:
+    with terminal(100) as (ours, theirs):
+        process = subprocess.Popen(
+            [COMMAND, "forget", *MARKET, "--candles"], stdin=theirs, stdout=theirs, stderr=theirs
+        )
+        os.close(theirs)
+        os.write(ours, b"n\n")
+        assert process.wait(20) == 1
+        assert seen(ours).splitlines()[-1].endswith("[y/N]: candle: nothing was forgotten")
 
 
 @pytest.mark.parametrize(

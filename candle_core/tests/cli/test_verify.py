@@ -172,6 +172,22 @@ def test_a_symbol_that_is_not_stored(candle: Candle) -> None:
     candle("verify", "BTC/USDT", "DOGE/USDT").failed_with(2, "'DOGE/USDT'", "candle verify")
 
 
+@pytest.mark.usefixtures("three")
+def test_an_exchange_that_is_not_installed_any_more_fails_alone(candle: Candle) -> None:
+    copied = (
+        "tradetype, base, quote, contract, settle, native_id, ccxt_symbol, status, price_tick, amount_step, min_amount, "
+        "max_amount, min_price, max_price, min_notional, listed, delisted, title, extra from markets where base = 'ETH'"
+    )
+    assert execute(f"insert into markets select 99, archetype, 'NOWHERE', {copied}") == 1
+    assert execute("insert into symbols values (99, 99, '1h', 0, 0)") == 1
+    outcome = candle("verify", "--timeframe", "1h", "--json")
+    assert outcome.code == 1
+    assert [one["state"] for one in outcome.document["symbols"]] == ["clean", "clean", "failed"]
+    assert outcome.err.startswith("candle: CRYPTO-NOWHERE-SPOT-ETH-USDT-1h: ")
+    alone = candle("verify", "--exchange", "NOWHERE", "--json")
+    assert (alone.code, alone.document["error"]["type"]) == (2, "MissingPluginError")
+
+
 def test_an_empty_database(candle: Candle, sandbox: Sandbox) -> None:
     outcome = candle("verify")
     assert (outcome.code, outcome.out) == (0, "")

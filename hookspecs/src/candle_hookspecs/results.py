@@ -177,8 +177,7 @@ class VerifyReport:
 
     Attributes:
         slots: where every slot stands, and the range looked at; without slots where nothing is stored or proven.
-        covered: slots that are proven. Candles that were imported, or whose proof was taken back, are filled slots and
-            not covered ones.
+        covered: slots that are proven. A candle whose proof was taken back fills its slot, but does not cover it.
         gaps: missing stretches between the first and the last moment that is proven or stored, inside the market's
             listed life where the exchange states it.
         anomalies: what cannot be true, one entry for each kind found. They are kept as the source gave them.

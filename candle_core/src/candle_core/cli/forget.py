@@ -32,19 +32,20 @@ def forget(
     check_range(start, end)
     what = " ".join(filter(None, (target.exchange, target.tradetype, target.symbol, target.timeframe)))
     whole = f"{what}{_between(start, end)}"
-    if candles and not yes and not _confirmed(whole):
-        session.note("candle: nothing was forgotten")
-        return 1
-    deleted = run_async(_forget(session, target, start, end, candles))
+    agreed = not candles or yes or _confirmed(whole)
+    deleted = run_async(_forget(session, target, start, end, candles)) if agreed else 0
     if session.as_json:
         head = {"exchange": target.exchange, "tradetype": target.tradetype, "name": target.symbol}
         bounds = [None if bound is None else moment(to_datetime(to_ms(bound))) for bound in (start, end)]
-        session.emit(head | {"timeframe": target.timeframe, "time_range": bounds, "deleted": deleted})
+        told = {"timeframe": target.timeframe, "time_range": bounds, "forgotten": agreed, "deleted": deleted}
+        session.emit(head | told)
+    elif not agreed:
+        session.note("candle: nothing was forgotten")
     elif candles:
         click.echo(f"forgot {whole}, and deleted {deleted:,} candles")
     else:
         click.echo(f"forgot what was proven of {whole}; the candles stay")
-    return 0
+    return 0 if agreed else 1
 
 
 def _confirmed(whole: str) -> bool:
