@@ -251,3 +251,15 @@ def test_times_stand_at_round_moments(config: Path) -> None:
     assert time_ticks(chart, 6) == [
         (43, "2024-02-01"), (103, "23:00"), (163, "2024-02-02"), (223, "01:00"),
     ]  # fmt: skip
+
+
+def test_far_times_stand_at_mondays_and_months(config: Path, folder: Path) -> None:
+    (folder / "my.csv").write_text("date,open,high,low,close,volume\n2024-01-01,1,1,1,1,0\n")
+    with blocking.open(config) as candles:
+        name: dict[str, Any] = {"exchange": "BINANCE", "tradetype": "SPOT", "timeframe": "1d"}
+        candles.import_candles("my.csv", "BTC/USDT", offline=True, **name)
+        chart = candles.chart("BTC/USDT", **name, start="2024-01-01", end="2024-03-01")
+    assert time_ticks(chart, 9) == [
+        (7 * week, f"2024-0{1 + week // 5}-{1 + 7 * week - 31 * (week // 5):02}") for week in range(1, 9)
+    ]
+    assert time_ticks(chart, 3) == [(31, "2024-02-01")]

@@ -21,8 +21,10 @@ _MINUTE: Final = 60_000
 _INTERVALS: Final = [
     *(1_000 * seconds for seconds in (1, 5, 10, 30)),
     *(_MINUTE * minutes for minutes in (1, 5, 10, 15, 30, 60, 120, 180, 360, 720)),
-    *(1_440 * _MINUTE * days for days in (1, 2, 7, 14)),
+    *(1_440 * _MINUTE * days for days in (1, 2)),
 ]
+_WEEK: Final = 7 * 1_440 * _MINUTE
+_FIRST_MONDAY: Final = 4 * 1_440 * _MINUTE
 _MONTHS: Final = (1, 2, 3, 6, 12, 24, 60, 120)
 
 
@@ -40,13 +42,13 @@ def stretch(chart: Chart) -> str:
 
 
 def figures(chart: Chart) -> str:
-    """First, highest, lowest and last price, and the sum of the volume."""
+    """Highest, lowest and last price, how far that is from the first, and the sum of the volume."""
     drawn = chart.drawn
     if not drawn.any():
         return "no candles are stored in this range"
     first, last = chart.open[drawn][0], chart.close[drawn][-1]
     change = f" ({(last / first - 1) * 100:+.2f} %)" if first > 0 else ""
-    values = {"open": first, "high": chart.high[drawn].max(), "low": chart.low[drawn].min(), "close": last}
+    values = {"high": chart.high[drawn].max(), "low": chart.low[drawn].min(), "close": last}
     said = "  ".join(f"{name} {cell_text(float(value))}" for name, value in values.items())
     return f"{said}{change}  volume {short(float(chart.volume[drawn].sum()))}"
 
@@ -91,7 +93,8 @@ def time_ticks(chart: Chart, most: int) -> list[tuple[int, str]]:
     """About so many bars at round moments, with what stands below them: the day where one begins, else the time."""
     times = chart.open_time
     months = times.astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
-    counted = [times // length for length in _INTERVALS] + [months // length for length in _MONTHS]
+    counted = [times // length for length in _INTERVALS]
+    counted += [(times - _FIRST_MONDAY) // _WEEK, *(months // length for length in _MONTHS)]
     turns = (np.flatnonzero(np.diff(numbers)) + 1 for numbers in counted)
     bars = next((found for found in turns if len(found) <= most), np.array([], np.int64))
     ticks, day = [], None
