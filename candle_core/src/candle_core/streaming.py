@@ -5,7 +5,9 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 
 from candle_core.collect import Collection, Task
+from candle_core.coverage import Known
 from candle_core.kernel import Kernel
+from candle_core.pipeline import Pipeline, read_facts
 from candle_core.reading import read_chunks
 from candle_core.writer import Writer
 from candle_hookspecs import CandleBatch, LoadRead, Span, StreamingConfig, StreamingMeta, to_datetime
@@ -33,7 +35,7 @@ async def stream(
     work.add_done_callback(lambda _: source.moved.set())
     try:
         held: CandleBatch | None = None  # one chunk is held back, so that the last one is known as the last
-        async for chunk in source.chunks(kernel, work):
+        async for chunk in source.chunks(kernel, writer, work):
             if held is not None:
                 yield held, source.meta(held, final=False)
             held = chunk
@@ -68,15 +70,16 @@ class _Stream:
         ready = self._task.grid.count(Span(self._read_to, front)) if front > self._read_to else 0
         return ready < self._config.buffer_chunks * self._config.chunk_yield_size
 
-    async def chunks(self, kernel: Kernel, work: "asyncio.Task[None]") -> AsyncGenerator[CandleBatch, None]:
+    async def chunks(
+        self, kernel: Kernel, writer: Writer, work: "asyncio.Task[None]"
+    ) -> AsyncGenerator[CandleBatch, None]:
         """Chunks of the configured size, the last one shorter."""
         size = self._config.chunk_yield_size
         rest = CandleBatch.empty()
         while True:
             self.moved.clear()
             finished = work.done()
-            whole = finished and work.exception() is None
-            front = self._span.end if whole else self._front()
+            front = await self._last_front(kernel, writer, work) if finished else self._front()
             if front > self._read_to:
                 read = LoadRead(symbol=self._task.record.symbol, span=Span(self._read_to, front))
                 async for batch in read_chunks(kernel.storage(), read, rows=size):
@@ -109,6 +112,15 @@ class _Stream:
 
     def _front(self) -> int:
         return self.collection.pipeline.committed_front() if self.collection else self._read_to
+
+    async def _last_front(self, kernel: Kernel, writer: Writer, work: "asyncio.Task[None]") -> int:
+        """The front when the work is over: all, or, after a failure, what was on its way to the database too."""
+        if work.exception() is None:
+            return self._span.end
+        await writer.close()
+        facts = await read_facts(kernel, self._task.record, self._span)
+        covered = Known.of(facts, Pipeline.sources(self._task.provider)).covered
+        return min(covered.front(self._read_to), self._span.end)
 
     def _wake(self) -> None:
         if self.collection:

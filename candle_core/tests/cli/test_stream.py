@@ -101,6 +101,13 @@ def test_what_precedes_a_failure_is_printed(candle: Candle, sandbox: Sandbox) ->
     assert json.loads(last)["error"]["type"] == "BadRequestError"
 
 
+def test_a_page_that_was_on_its_way_when_the_next_failed_is_printed(candle: Candle, sandbox: Sandbox) -> None:
+    sandbox.faults.script("status", times=1000, at="2024-02-01T20:00", status=404)
+    outcome = candle("stream", *MARKET, *DAY)
+    assert outcome.code == 1
+    assert outcome.out.count("\n") == 1000, "the first of two pages"
+
+
 def test_nothing_in_the_range(candle: Candle) -> None:
     outcome = candle("stream", *MARKET, "--start", "2030-01-01")
     assert (outcome.code, outcome.out) == (0, "")

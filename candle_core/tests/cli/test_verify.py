@@ -175,10 +175,12 @@ def test_a_symbol_that_is_not_stored(candle: Candle) -> None:
 @pytest.mark.usefixtures("three")
 def test_an_exchange_that_is_not_installed_any_more_fails_alone(candle: Candle) -> None:
     copied = (
-        "tradetype, base, quote, contract, settle, native_id, ccxt_symbol, status, price_tick, amount_step, min_amount, "
-        "max_amount, min_price, max_price, min_notional, listed, delisted, title, extra from markets where base = 'ETH'"
+        "tradetype, base, quote, contract, settle, native_id, ccxt_symbol, status, price_tick, amount_step, "
+        "min_amount, max_amount, min_price, max_price, min_notional, listed, delisted, title, extra"
     )
-    assert execute(f"insert into markets select 99, archetype, 'NOWHERE', {copied}") == 1
+    assert (
+        execute(f"insert into markets select 99, archetype, 'NOWHERE', {copied} from markets where base = 'ETH'") == 1
+    )
     assert execute("insert into symbols values (99, 99, '1h', 0, 0)") == 1
     outcome = candle("verify", "--timeframe", "1h", "--json")
     assert outcome.code == 1
