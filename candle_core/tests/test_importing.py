@@ -1,5 +1,6 @@
 """What imported rows prove, whatever their shape; what is closed by the clock; a bound on memory."""
 
+import asyncio
 import csv
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import candle_core
+from candle_core import candle_files
 from candle_core.file_names import NamedFor, read_name
 from candle_core.importing import Runs
 from candle_core.timeframes import Grid
@@ -93,6 +95,27 @@ async def test_the_blocking_twin_and_a_whole_symbol(tmp_path: Path, exchange: An
         assert done.saved.inserted == 2
         slots = candles.slots("BTC/USDT", "1m", start=start, end=start + 3 * MINUTE)
     assert (slots.filled, slots.proven_empty, slots.missing) == (2, 0, 1)
+
+
+@pytest.mark.parametrize("storing", [False, True], ids=["while it is checked", "while it is stored"])
+async def test_it_stops_when_cancelled_and_may_be_repeated(
+    tmp_path: Path, exchange: Any, monkeypatch: pytest.MonkeyPatch, storing: bool
+) -> None:
+    monkeypatch.setattr(candle_files, "BATCH_ROWS", 100)
+    start = to_ms("2023-11-01")
+    file = write(tmp_path / "my.csv", [start + minute * MINUTE for minute in range(20_000)])
+
+    def stop(done: int, rows: int | None) -> None:
+        if done >= 1_000 and (rows is not None) is storing:
+            task.cancel()
+
+    async with candle_core.open(CONFIG) as candles:
+        task = asyncio.ensure_future(candles.import_candles(file, "BTC/USDT", "1m", progress_callback=stop))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        again = await candles.import_candles(file, "BTC/USDT", "1m")
+    assert again.saved.inserted + again.saved.unchanged == 20_000
+    assert (1_000 <= again.saved.unchanged < 20_000) is storing
 
 
 @pytest.mark.slow

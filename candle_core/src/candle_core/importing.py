@@ -309,7 +309,17 @@ async def _batches(file: CandleFile) -> AsyncGenerator[CandleBatch, None]:
     """Read in a thread, a batch at a time."""
     source = file.batches()
     try:
-        while (batch := await asyncio.to_thread(next, source, None)) is not None:
+        while (batch := await _in_thread(source)) is not None:
             yield batch
     finally:
         source.close()
+
+
+async def _in_thread(source: Iterator[CandleBatch]) -> CandleBatch | None:
+    """The next batch. Who is cancelled waits for the thread, for a generator at work cannot be closed."""
+    work = asyncio.ensure_future(asyncio.to_thread(next, source, None))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise
