@@ -59,7 +59,7 @@ _HATCH: Final = """<defs>
 _PAGE_STYLE: Final = """
 :root { color-scheme: light dark }
 body { margin: 0; background: #ffffff }
-svg { display: block; width: 100%; height: 100vh }
+svg { display: block; width: 100%; max-height: 100vh }
 @media (prefers-color-scheme: dark) { body { background: #12161d } }
 """
 
