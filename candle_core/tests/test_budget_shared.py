@@ -392,6 +392,18 @@ async def test_a_file_that_fails_while_it_is_used(gate: Gate, path: Path) -> Non
             await counts_for_itself(time, budget)
 
 
+async def test_a_file_in_which_something_else_stands(gate: Gate, path: Path) -> None:
+    async with simulated() as time:
+        budget = gate(time)
+        await budget.spend({"weight": 1})
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("UPDATE state SET value = 'no JSON'")
+            with pytest.warns(BudgetNotSharedWarning, match=r"limits\.sqlite3"):
+                await counts_for_itself(time, budget)
+            connection.execute("DELETE FROM state")  # the lock was given back
+            await gate(time).spend({"weight": 1})
+
+
 async def test_a_file_that_takes_no_more_loses_no_spend(gate: Gate, path: Path) -> None:
     async with simulated() as time:
         budget = gate(time)

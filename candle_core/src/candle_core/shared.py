@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +96,7 @@ class SharedStore:
             with self._local.transaction(*keys) as records:
                 yield records
             return
-        records = {key: None if text is None else json.loads(text) for key, text in before.items()}
+        records = before.copy()
         try:
             yield records
         except BaseException:
@@ -104,7 +104,7 @@ class SharedStore:
             raise
         self._commit(before, records)
 
-    def _begin(self, keys: tuple[str, ...]) -> dict[str, str | None]:
+    def _begin(self, keys: tuple[str, ...]) -> Records:
         """Take the lock and read; on failure this store is local from here on."""
         try:
             connection = self._opened()
@@ -112,23 +112,22 @@ class SharedStore:
             select = "SELECT value FROM state WHERE key = ?"
             rows = {key: connection.execute(select, (key,)).fetchone() for key in keys}
             self._locked_out_since = None
-            return {key: None if row is None else row[0] for key, row in rows.items()}
-        except (sqlite3.Error, OSError) as error:
+            return {key: None if row is None else json.loads(row[0]) for key, row in rows.items()}
+        except (sqlite3.Error, OSError, ValueError) as error:
             self._roll_back()
             if not _is_busy(error) or self._is_locked_out():
                 self._give_up(error)
                 return {}
             raise BusyError from error
 
-    def _commit(self, before: Mapping[str, str | None], records: Records) -> None:
+    def _commit(self, before: Records, records: Records) -> None:
         assert self._connection is not None
         try:
             for key, value in records.items():
-                text = None if value is None else json.dumps(value, separators=(",", ":"))
-                if text != before[key]:
+                if value != before[key]:
                     self._connection.execute(
                         "INSERT OR REPLACE INTO state (key, value, touched) VALUES (?, ?, ?)",
-                        (key, text, int(time.time())),
+                        (key, json.dumps(value, separators=(",", ":")), int(time.time())),
                     )
             self._connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
