@@ -152,7 +152,8 @@ class Candles:
         Raises:
             UnknownSymbolError: the database holds no such symbol.
         """
-        record = await self._catalogue.known(self._catalogue.query(symbol, timeframe, exchange, tradetype))
+        query = self._catalogue.query(symbol, timeframe, exchange, tradetype)
+        record = await self._catalogue.known(replace(query, statistics=True))
         return await verify(self._kernel, self._kernel.provider(record.symbol.exchange), record, start, end)
 
     async def chart(

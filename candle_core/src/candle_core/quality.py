@@ -64,6 +64,7 @@ async def verify(
         covered=count_slots(known.covered & Spans((span,)), grid),
         gaps=slot_ranges(slots.unfilled() & lived, grid),
         anomalies=anomalies.found(),
+        revisions=record.revisions,
         first=None if first is None else to_datetime(first),
         last=None if last is None else to_datetime(last),
     )

@@ -41,12 +41,22 @@ def test_a_day_without_flaw(candle: Candle, sandbox: Sandbox) -> None:
     header, row = outcome.out.splitlines()
     assert header.split() == [
         "symbol", "rows", "covered", "missing", "empty", "not", "listed", "out", "of", "reach", "off", "grid",
-        "anomalies", "first", "last", "state",
+        "anomalies", "revised", "first", "last", "state",
     ]  # fmt: skip
     assert row.split() == [
-        SYMBOL, "1,440", "1,440", *["0"] * 6, "2024-02-01T00:00:00Z", "2024-02-01T23:59:00Z", "clean",
+        SYMBOL, "1,440", "1,440", *["0"] * 7, "2024-02-01T00:00:00Z", "2024-02-01T23:59:00Z", "clean",
     ]  # fmt: skip
     assert sandbox.ledger.count() == 0, "nobody is asked"
+
+
+@pytest.mark.usefixtures("day")
+def test_a_candle_that_was_given_otherwise_later_is_counted(candle: Candle, sandbox: Sandbox) -> None:
+    sandbox.faults.script("stale_open", at="2024-02-01T12:00:00")
+    collect = ("collect", *MARKET, "--start", "2024-02-01", "--end", "2024-02-02", "--refetch", "--json")
+    changed = candle(*collect).document["symbols"][0]["saved"]["revised"]
+    again = candle(*collect).document["symbols"][0]["saved"]["revised"]
+    assert changed == again == 1
+    assert picked(candle("verify", "--json").document, "revisions", "state") == (2, "clean")
 
 
 @pytest.mark.usefixtures("day")
@@ -181,7 +191,7 @@ def test_an_exchange_that_is_not_installed_any_more_fails_alone(candle: Candle) 
     assert (
         execute(f"insert into markets select 99, archetype, 'NOWHERE', {copied} from markets where base = 'ETH'") == 1
     )
-    assert execute("insert into symbols values (99, 99, '1h', 0, 0)") == 1
+    assert execute("insert into symbols values (99, 99, '1h', 0, 0, 0)") == 1
     outcome = candle("verify", "--timeframe", "1h", "--json")
     assert outcome.code == 1
     assert [one["state"] for one in outcome.document["symbols"]] == ["clean", "clean", "failed"]

@@ -181,6 +181,8 @@ class VerifyReport:
         gaps: missing stretches between the first and the last moment that is proven or stored, inside the market's
             listed life where the exchange states it.
         anomalies: what cannot be true, one entry for each kind found. They are kept as the source gave them.
+        revisions: how often a later answer changed a candle of the symbol, in any range; None where the database does
+            not count that.
         first, last: open time of the oldest and the newest candle in the range.
     """
 
@@ -188,6 +190,7 @@ class VerifyReport:
     covered: int = 0
     gaps: tuple[TimeRange, ...] = ()
     anomalies: tuple[Anomaly, ...] = ()
+    revisions: int | None = None
     first: datetime | None = None
     last: datetime | None = None
 

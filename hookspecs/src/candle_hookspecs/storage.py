@@ -95,7 +95,7 @@ class SymbolQuery:
     Names compare in any case; `name` is compared with ccxt's symbol and the native id.
 
     Attributes:
-        statistics: also fill `SymbolRecord.first`, `last`, `rows`.
+        statistics: also fill `SymbolRecord.first`, `last`, `rows`, `revisions`.
     """
 
     archetype: str | None = None
@@ -113,8 +113,8 @@ class SymbolQuery:
 class SymbolRecord:
     """A registered symbol.
 
-    Its market as last listed, when it was registered and, if asked for, first and last open time (UTC ms) and number
-    of rows.
+    Its market as last listed, when it was registered and, if asked for, first and last open time (UTC ms), number of
+    rows, and how often a later answer changed one (None where the database does not count that).
     """
 
     symbol: Symbol
@@ -123,6 +123,7 @@ class SymbolRecord:
     first: int | None = None
     last: int | None = None
     rows: int | None = None
+    revisions: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ _COLUMNS = [
     Column("out of reach", right=True, spare=True),
     Column("off grid", right=True, spare=True),
     Column("anomalies", right=True),
+    Column("revised", right=True),
     Column("first", spare=True),
     Column("last", spare=True),
     Column("state"),
@@ -131,6 +132,7 @@ def _row(outcome: Outcome[VerifyReport]) -> tuple[Cell, ...]:
         slots.out_of_reach,
         slots.off_grid,
         sum(anomaly.count for anomaly in report.anomalies),
+        report.revisions,
         None if report.first is None else moment(report.first),
         None if report.last is None else moment(report.last),
         _state(report),
@@ -156,5 +158,5 @@ def _document(outcome: Outcome[VerifyReport]) -> dict[str, Any]:
         return failure_document(outcome)
     head = {"name": outcome.name, "state": _state(report)}
     slots = fields_of(report.slots) | {"symbol": str(report.symbol), "covered": report.covered}
-    found = {name: jsonable(getattr(report, name)) for name in ("first", "last", "gaps", "anomalies")}
+    found = {name: jsonable(getattr(report, name)) for name in ("revisions", "first", "last", "gaps", "anomalies")}
     return head | slots | found

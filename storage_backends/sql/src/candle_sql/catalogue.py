@@ -102,7 +102,7 @@ def _save_symbols(connection: Connection, wanted: set[tuple[int, str]], now: int
     fresh = dict.fromkeys(sorted(wanted - known.keys()), now)
     if fresh:
         rows = [{"market_id": market_id, "timeframe": frame} for market_id, frame in fresh]
-        connection.execute(insert(symbols).values(registered=now, candle_count=0), rows)
+        connection.execute(insert(symbols).values(registered=now, candle_count=0, revision_count=0), rows)
     return known | fresh
 
 
@@ -111,7 +111,8 @@ def _save_symbols(connection: Connection, wanted: set[tuple[int, str]], now: int
 
 def find(connection: Connection, query: SymbolQuery) -> list[SymbolRecord]:
     """The registered symbols that match, in the order of `Symbol`."""
-    columns: list[ColumnElement[Any]] = [*markets.c, symbols.c.timeframe, symbols.c.registered, symbols.c.candle_count]
+    own_columns = (symbols.c.timeframe, symbols.c.registered, symbols.c.candle_count, symbols.c.revision_count)
+    columns: list[ColumnElement[Any]] = [*markets.c, *own_columns]
     if query.statistics:
         own = candles.c.symbol_id == symbols.c.id
         for name, edge in (("first", func.min), ("last", func.max)):
@@ -130,6 +131,7 @@ def _record(row: Row[Any], *, statistics: bool) -> SymbolRecord:
         first=row.first if statistics else None,
         last=row.last if statistics else None,
         rows=row.candle_count if statistics else None,
+        revisions=row.revision_count if statistics else None,
     )
 
 

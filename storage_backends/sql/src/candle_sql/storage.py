@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select, update
 
 from candle_hookspecs import (
     PRICE_COLUMNS,
@@ -148,7 +148,7 @@ class SqlStorage(ABC):
                 return 0
             connection.execute(delete(candle_extras).where(_rows(candle_extras, symbol_id, forget.span)))
             deleted = connection.execute(delete(candles).where(_rows(candles, symbol_id, forget.span))).rowcount
-            _count(connection, {symbol_id: -deleted})
+            _count(connection, symbol_id, candles=-deleted)
             return deleted
 
     # ── upkeep ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -184,7 +184,7 @@ class _Ledger:
         self._standing = facts.since(connection, set(ids.values()), min(moments))
         self._known = {standing.fact for group in self._standing.values() for standing in group}
         self._fresh: set[Fact] = set()
-        self._inserted: dict[int, int] = {}
+        self._receipts: dict[int, SaveReceipt] = {}
 
     def standing_of(self, answer: Answer) -> Merge:
         symbol_id = self._ids[answer.symbol]
@@ -205,7 +205,7 @@ class _Ledger:
 
     def enter(self, answer: Answer, receipt: SaveReceipt) -> None:
         symbol_id = self._ids[answer.symbol]
-        self._inserted[symbol_id] = self._inserted.get(symbol_id, 0) + receipt.inserted
+        self._receipts[symbol_id] = self._receipts.get(symbol_id, SaveReceipt()) + receipt
         for fact in answer.coverage:
             source_id = self._sources[fact.source, answer.rank]
             row = Fact(
@@ -216,7 +216,8 @@ class _Ledger:
 
     def commit(self) -> None:
         facts.add(self._connection, self._fresh - self._known)
-        _count(self._connection, self._inserted)
+        for symbol_id, receipt in self._receipts.items():
+            _count(self._connection, symbol_id, candles=receipt.inserted, revisions=receipt.revised)
 
 
 def _bounds(span: Span) -> tuple[int, int]:
@@ -241,11 +242,13 @@ def _sources(connection: Connection, write: SaveWrite) -> dict[tuple[str, int], 
     return found
 
 
-def _count(connection: Connection, changes: dict[int, int]) -> None:
-    rows = [{"_id": symbol_id, "_change": change} for symbol_id, change in changes.items() if change]
-    if rows:
-        counted = symbols.c.candle_count + bindparam("_change")
-        connection.execute(update(symbols).where(symbols.c.id == bindparam("_id")).values(candle_count=counted), rows)
+def _count(connection: Connection, symbol_id: int, *, candles: int, revisions: int = 0) -> None:
+    if candles or revisions:
+        counted = {
+            "candle_count": symbols.c.candle_count + candles,
+            "revision_count": symbols.c.revision_count + revisions,
+        }
+        connection.execute(update(symbols).where(symbols.c.id == symbol_id).values(counted))
 
 
 def _rows(table: Table, symbol_id: int, span: Span | None) -> ColumnElement[bool]:

@@ -102,6 +102,7 @@ symbols: Final = Table(
     _text("timeframe", "ccxt's notation, e.g. 1m, 4h, 1M"),
     Column("registered", BigInteger, nullable=False, comment="when it was registered, UTC ms"),
     Column("candle_count", BigInteger, nullable=False, comment="rows in candles, kept by every save and forget"),
+    Column("revision_count", BigInteger, nullable=False, comment="times that a later answer changed a candle"),
     UniqueConstraint("market_id", "timeframe"),
     comment="A market in one timeframe",
 )

@@ -65,9 +65,10 @@ class Series:
     registered: datetime
     rows: dict[int, Row] = field(default_factory=dict)
     facts: set[Coverage] = field(default_factory=set)
+    revisions: int = 0
 
     def __copy__(self) -> "Series":
-        return Series(self.registered, dict(self.rows), set(self.facts))
+        return Series(self.registered, dict(self.rows), set(self.facts), self.revisions)
 
 
 class MemoryStorage:
@@ -129,7 +130,11 @@ class MemoryStorage:
         if not statistics:
             return record
         return replace(
-            record, first=min(series.rows, default=None), last=max(series.rows, default=None), rows=len(series.rows)
+            record,
+            first=min(series.rows, default=None),
+            last=max(series.rows, default=None),
+            rows=len(series.rows),
+            revisions=series.revisions,
         )
 
     def _known(self, symbol: Symbol) -> Series:
@@ -166,6 +171,7 @@ class MemoryStorage:
             series.rows[open_time] = kept
             receipt += done
         series.facts.update(answer.coverage)
+        series.revisions += receipt.revised
         return receipt
 
     def _is_later(self, old: Row, new: Row) -> bool:

@@ -71,10 +71,12 @@ class CatalogueChecks:
         (empty, full) = db.symbols(statistics=True)
         assert (empty.first, empty.last, empty.rows) == (None, None, 0)
         assert (full.first, full.last, full.rows) == (slot(3), slot(9), 3)
+        assert full.revisions in (0, None), "only a later answer that differs is a revision"
         db.save(answer(candles([4, 10], price=7), at=2))
         db.forget(span(0, 4), with_candles=True)
         (_, full) = db.symbols(statistics=True)
         assert (full.first, full.last, full.rows) == (slot(4), slot(10), 3)
+        assert full.revisions in (1, None), "one stored candle was changed by a later answer"
         assert [record.rows for record in db.symbols()] == [None, None]
 
     def test_names_of_any_kind_are_kept_apart(self, db: Database) -> None:
