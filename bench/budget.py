@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_core.budget import Budget
+from candle_core.budget.shared import LocalStore, Remote, SharedStore
 from candle_core.clock import ExchangeClock, SystemClock
 from candle_core.config import load_config
 from candle_core.kernel import Kernel
 from candle_core.retry import with_retries
-from candle_core.shared import LocalStore, Remote, SharedStore
 from candle_hookspecs import Anchor, FetchRequest, Limit, MarketQuery, Page, Span, Window
 
 ROOT: Final = Path(__file__).resolve().parent.parent

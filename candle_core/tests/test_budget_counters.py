@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candle_core.counters import Counter, FixedWindow, Now, SlidingWindow, counter
+from candle_core.budget.counters import Counter, FixedWindow, Now, SlidingWindow, counter
 from candle_hookspecs import Limit, Window
 
 NOON = 1_700_000_040_000 - 1_700_000_040_000 % 60_000

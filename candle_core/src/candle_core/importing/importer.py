@@ -12,9 +12,9 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from candle_core.candle_files import CandleFile
 from candle_core.discovery import PluginKind, installed_plugins
-from candle_core.file_names import read_name
+from candle_core.importing.files import CandleFile
+from candle_core.importing.names import read_name
 from candle_core.kernel import Kernel, Provider
 from candle_core.retry import with_retries
 from candle_core.symbols import Catalogue

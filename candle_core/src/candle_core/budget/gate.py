@@ -1,7 +1,7 @@
 """Rate limits: one gate that every request passes. Spends, corrects itself from headers, pauses for all at once.
 
-The counts stand in a `Store`, which all processes of the machine may share (`candle_core.shared`); the line of those
-who wait is each process's own (`candle_core.line`).
+The counts stand in a `Store`, which all processes of the machine may share (`candle_core.budget.shared`); the line of
+those who wait is each process's own (`candle_core.budget.line`).
 """
 
 import asyncio
@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from candle_core.budget.counters import AHEAD, NAP, Now, counter
+from candle_core.budget.line import Line, Ticket, is_by_age
+from candle_core.budget.shared import BusyError, LocalStore, Records, Remote, Store
 from candle_core.clock import ExchangeClock
-from candle_core.counters import AHEAD, NAP, Now, counter
-from candle_core.line import Line, Ticket, is_by_age
-from candle_core.shared import BusyError, LocalStore, Records, Remote, Store
 from candle_hookspecs import BadInputError, Clock, Costs, Limit, LimitFeedback, Priority, RateLimitedError
 
 LONGEST_PAUSE: Final = 900.0

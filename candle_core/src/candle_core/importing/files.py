@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from candle_core.file_times import NO_TIME, to_milliseconds
+from candle_core.importing.times import NO_TIME, to_milliseconds
 from candle_hookspecs import (
     INTEGER_COLUMNS,
     PRICE_COLUMNS,
