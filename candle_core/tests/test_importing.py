@@ -130,7 +130,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         print(done.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
     """
     peaks = {}
-    for rows in (200_000, 1_000_000):
+    for rows in (200_000, 2_000_000):
         file = tmp_path / f"{rows}.csv"
         times = np.arange(rows, dtype=np.int64) * MINUTE + to_ms("2020-01-01")
         table = np.column_stack([times, *np.broadcast_to([[1], [3], [1], [2], [5]], (5, rows))])
@@ -141,4 +141,4 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         told, peak = done.stdout.split()
         assert int(told) == rows
         peaks[rows] = int(peak)
-    assert peaks[1_000_000] < 1.5 * peaks[200_000], peaks  # the columns alone of 800,000 rows are 40 % more
+    assert peaks[2_000_000] < 1.4 * peaks[200_000], peaks  # the columns alone of 1,800,000 rows are 60 % more
