@@ -14,7 +14,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from candle_core import candle_files, retry
+from candle_core import retry
+from candle_core.importing import files as candle_files
 from candle_testkit.sandbox import Sandbox
 
 from .conftest import COMMAND, KLINES, Candle, seen, terminal
