@@ -3,15 +3,19 @@
 import json
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import ccxt
 import pytest
+from pydantic import AnyHttpUrl
 
 from candle_binance import markets
-from candle_hookspecs import MalformedAnswerError, MarketStatus
-from candle_testkit.sandbox import Sandbox, SandboxConfig
+from candle_binance.provider import BinanceProvider
+from candle_hookspecs import MalformedAnswerError, MarketQuery, MarketStatus
+from candle_testkit.context import OpenGate, make_context
+from candle_testkit.sandbox import Limits, Sandbox, SandboxConfig
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +91,15 @@ def test_what_is_no_listing_is_refused(answer: bytes) -> None:
 @pytest.mark.parametrize("name", ["", "/", "BTC/", "/USDT", "A/B/C", "BTC/USDT:USDT", "BTC USDT", "BTC&limit=1"])
 def test_names_that_no_spot_market_has_are_not_asked_for(name: str) -> None:
     assert markets.candidates(name) == []
+
+
+async def test_the_limit_that_a_listing_states_is_kept_to(tmp_path: Path) -> None:
+    gate = OpenGate()
+    with Sandbox(SandboxConfig(limits=Limits(weight=1_234))) as sandbox:
+        context = make_context(tmp_path, "binance", budget=gate)
+        provider = BinanceProvider(BinanceProvider.Settings(rest_url=AnyHttpUrl(sandbox.url)), context)
+        try:
+            await provider.candle_markets(MarketQuery(name="BTC/USDT"))
+        finally:
+            await provider.candle_close()
+    assert {"weight": 1_234.0} in [dict(one.amounts) for one in gate.observed]

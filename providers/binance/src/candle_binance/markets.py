@@ -49,10 +49,18 @@ def listing(body: bytes) -> list[dict[str, Any]]:
     Raises:
         MalformedAnswerError: it is none.
     """
-    try:
-        return msgspec.json.decode(body, type=_ExchangeInfo).symbols
-    except msgspec.MsgspecError as error:
-        raise MalformedAnswerError(f"not an exchangeInfo: {error}; the answer begins {beginning(body)}") from error
+    return _decode(body).symbols
+
+
+def weight_limit(body: bytes) -> float | None:
+    """The weight that may be spent in a minute, as an ``exchangeInfo`` body says; None where it does not.
+
+    Raises:
+        MalformedAnswerError: it is none.
+    """
+    rates = _decode(body).rateLimits
+    minute = ("REQUEST_WEIGHT", "MINUTE", 1)
+    return next((one.limit for one in rates if (one.rateLimitType, one.interval, one.intervalNum) == minute), None)
 
 
 def parse(raw: Mapping[str, Any], exchange: str) -> Market:
@@ -143,5 +151,20 @@ def _decimal(value: str | Decimal | None) -> Decimal | None:
     return Decimal(f"{number.normalize():f}") if number else None
 
 
+class _Rate(msgspec.Struct):
+    rateLimitType: str  # noqa: N815 - the wire's own names, here and below
+    interval: str
+    intervalNum: int  # noqa: N815
+    limit: float
+
+
 class _ExchangeInfo(msgspec.Struct):
     symbols: list[dict[str, Any]]
+    rateLimits: list[_Rate] = []  # noqa: N815
+
+
+def _decode(body: bytes) -> _ExchangeInfo:
+    try:
+        return msgspec.json.decode(body, type=_ExchangeInfo)
+    except msgspec.MsgspecError as error:
+        raise MalformedAnswerError(f"not an exchangeInfo: {error}; the answer begins {beginning(body)}") from error

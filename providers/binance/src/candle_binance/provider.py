@@ -159,19 +159,26 @@ class BinanceProvider:
         await self._client.close()
 
     async def _all(self) -> list[Market]:
-        answer = await self._own("/api/v3/exchangeInfo", {}, LISTING_WEIGHT)
+        answer = await self._exchange_info({})
         return await asyncio.to_thread(markets.parse_all, answer.body, self._exchange)
 
     async def _named(self, name: str) -> list[Market]:
         for native_id in markets.candidates(name):
             try:
-                answer = await self._own("/api/v3/exchangeInfo", {"symbol": native_id}, LISTING_WEIGHT)
+                answer = await self._exchange_info({"symbol": native_id})
             except MarketGoneError:
                 continue
             found = [markets.parse(raw, self._exchange) for raw in markets.listing(answer.body)]
             if meant := [market for market in found if market.answers_to(name)]:
                 return meant
         return []
+
+    async def _exchange_info(self, parameters: dict[str, str | int]) -> Answer:
+        """A listing; the limit it states is kept to from now on."""
+        answer = await self._own("/api/v3/exchangeInfo", parameters, LISTING_WEIGHT)
+        if limit := markets.weight_limit(answer.body):
+            self.context.budget.observe(replace(answer.feedback, amounts={WEIGHT: limit}))
+        return answer
 
     @property
     def _exchange(self) -> str:
