@@ -292,13 +292,13 @@ async def test_nobody_asks_during_a_pause(make_world: MakeWorld, kind: str, stat
     world.assert_complete(START, at(29_990))
 
 
-async def test_an_exchange_that_allows_less_than_it_says(make_world: MakeWorld) -> None:
-    """60 weight a minute where 6,000 are documented: slower, but never banned, and complete."""
+async def test_an_exchange_that_allows_less_than_is_documented(make_world: MakeWorld) -> None:
+    """60 weight a minute where 6,000 are documented: its listing says so, and it is kept to; complete, never banned."""
     world = fast_world(make_world, 120, limits=Limits(weight=60))
     summary = await world.collect(START, at(79_990))
     assert summary.complete
     statuses = [request.status for request in world.sandbox.ledger.requests()]
-    assert 429 in statuses
+    assert statuses.count(429) <= 1
     assert 418 not in statuses
     world.assert_complete(START, at(79_990))
 
