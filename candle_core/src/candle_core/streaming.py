@@ -1,8 +1,8 @@
 """Candles in time order while they are being collected, read behind the contiguous front of what is committed."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 
 from candle_core.collect import Collection, Task
 from candle_core.coverage import Known
@@ -11,6 +11,8 @@ from candle_core.pipeline import Pipeline, read_facts
 from candle_core.reading import read_chunks
 from candle_core.writer import Writer
 from candle_hookspecs import CandleBatch, LoadRead, Span, StreamingConfig, StreamingMeta, to_datetime
+
+_log = logging.getLogger("candle")
 
 
 async def stream(
@@ -33,6 +35,7 @@ async def stream(
     collection.pipeline.committed = lambda _: source.moved.set()
     work = asyncio.create_task(collection.pipeline.run())
     work.add_done_callback(lambda _: source.moved.set())
+    told = False
     try:
         held: CandleBatch | None = None  # one chunk is held back, so that the last one is known as the last
         async for chunk in source.chunks(kernel, writer, work):
@@ -41,11 +44,13 @@ async def stream(
             held = chunk
         if held is not None:
             yield held, source.meta(held, final=work.done() and work.exception() is None)
+        told = True
         await work
     finally:
         work.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await work
+        await asyncio.wait((work,))
+        if not told and not work.cancelled() and (error := work.exception()):
+            _log.warning("a stream that its reader left had failed: %s: %s", type(error).__name__, error)
 
 
 class _Stream:
