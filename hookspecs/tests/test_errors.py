@@ -32,6 +32,7 @@ EXIT_CODES = {
     "StorageUnavailableError": UNREACHABLE,
     "StorageReadOnlyError": PARTLY_FAILED,
     "StorageFullError": PARTLY_FAILED,
+    "StorageConstraintError": PARTLY_FAILED,
     "StorageCorruptError": PARTLY_FAILED,
     "StorageSchemaError": PARTLY_FAILED,
     "UnknownSymbolError": BAD_INPUT,

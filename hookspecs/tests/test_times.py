@@ -96,9 +96,12 @@ def test_a_span_is_never_empty(start: int, end: int) -> None:
 small = st.integers(-20, 20)
 
 
-@given(small, small, small, small)
-def test_intersections_are_those_of_ranges(a: int, b: int, c: int, d: int) -> None:
-    assume(a < b and c < d)
+ranges = st.tuples(st.integers(-20, 20), st.integers(1, 20)).map(lambda pair: (pair[0], pair[0] + pair[1]))
+
+
+@given(ranges, ranges)
+def test_intersections_are_those_of_ranges(first: tuple[int, int], second: tuple[int, int]) -> None:
+    (a, b), (c, d) = first, second
     shared = Span(a, b).intersect(Span(c, d))
     assert set(range(a, b)) & set(range(c, d)) == (set(range(shared.start, shared.end)) if shared else set())
 

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar, cast
 
 from candle_core.registry import Registered, new_manager, register
 from candle_hookspecs import (
+    Answer,
     BrokenPluginError,
     CandleBatch,
     CandleError,
@@ -26,11 +27,13 @@ from candle_hookspecs import (
     MarketInfo,
     MarketQuery,
     MissingHookError,
+    Operation,
     Page,
     Registration,
     SaveReceipt,
     SaveWrite,
     Span,
+    StorageStatus,
     Symbol,
     SymbolQuery,
     SymbolRecord,
@@ -202,6 +205,10 @@ class StorageHooks:
         """`candle_load`."""
         return await self._dispatch.ask(self.name, "candle_load", CandleBatch, read=read)
 
+    async def answers(self, read: LoadRead) -> Sequence[Answer]:
+        """`candle_answers`."""
+        return await self._dispatch.ask_many(self.name, "candle_answers", read=read)
+
     async def count(self, read: LoadRead) -> int:
         """`candle_count`."""
         return await self._dispatch.ask(self.name, "candle_count", int, read=read)
@@ -213,6 +220,14 @@ class StorageHooks:
     async def forget(self, forget: Forget) -> int:
         """`candle_forget`."""
         return await self._dispatch.ask(self.name, "candle_forget", int, forget=forget)
+
+    async def execute(self, operation: Operation) -> int:
+        """`candle_execute`."""
+        return await self._dispatch.ask(self.name, "candle_execute", int, operation=operation)
+
+    async def status(self) -> StorageStatus:
+        """`candle_status`."""
+        return await self._dispatch.ask(self.name, "candle_status", StorageStatus)
 
     async def maintain(self, task: MaintenanceTask) -> MaintenanceReport:
         """`candle_maintain`."""

@@ -60,6 +60,8 @@ class StorageCapabilities:
         shared: several processes may write at once.
         extra_columns: `CandleBatch.extra` is kept.
         executes: `candle_execute` is there.
+        revisions: what a later answer replaced is kept: `candle_answers` and `LoadRead.as_of` are there.
+        writers: most `candle_save` and `candle_execute` under way at once that still pay.
     """
 
     contract: int
@@ -67,6 +69,8 @@ class StorageCapabilities:
     shared: bool = False
     extra_columns: bool = False
     executes: bool = False
+    revisions: bool = False
+    writers: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -150,6 +150,10 @@ class StorageSchemaError(StorageError):
     """It was written by a newer version, or is not a candle database."""
 
 
+class StorageConstraintError(StorageError):
+    """Rows break a rule of their table: a key that is there already, a value that must not be missing."""
+
+
 class UnknownSymbolError(StorageError, BadInputError):
     """The database holds no such symbol."""
 

@@ -53,6 +53,7 @@ from candle_hookspecs.extensions import Cache, Event, Job, JobResult
 from candle_hookspecs.markers import hookspec
 from candle_hookspecs.requests import FetchRequest, MarketQuery, Page
 from candle_hookspecs.storage import (
+    Answer,
     CoverageQuery,
     Forget,
     LoadRead,
@@ -62,6 +63,7 @@ from candle_hookspecs.storage import (
     Registration,
     SaveReceipt,
     SaveWrite,
+    StorageStatus,
     SymbolQuery,
     SymbolRecord,
 )
@@ -266,6 +268,9 @@ class CandleSpecs(Protocol):
     def candle_load(self, read: LoadRead) -> CandleBatch:
         """Candles in time order, at most `read.limit`, in one short transaction.
 
+        With `read.as_of` (only asked of a storage with `StorageCapabilities.revisions`) each candle as the latest
+        answer up to that moment had it; one that no answer had given by then is not there.
+
         Example:
             @hookimpl
             def candle_load(self, read):
@@ -273,6 +278,29 @@ class CandleSpecs(Protocol):
                 batch = batch.between(read.span) if read.span else batch
                 limit = read.limit or len(batch)
                 return batch[-limit:] if read.newest_first else batch[:limit]
+
+        Raises:
+            UnknownSymbolError: the symbol was never registered.
+        """
+        ...
+
+    @hookspec(firstresult=True)
+    def candle_answers(self, read: LoadRead) -> Sequence[Answer]:
+        """Everything stored of a span, as the answers it came from (`StorageCapabilities.revisions`).
+
+        Each answer has one source, rank and moment. Its batch holds the candles that stand as it gave them and those
+        that a later answer replaced; its coverage the facts of that source and moment, cut to the span. Saving these
+        answers in another database, in whatever order, makes it hold the same. `read.limit`, `read.columns` and
+        `read.as_of` mean nothing here.
+
+        Example:
+            @hookimpl
+            def candle_answers(self, read):
+                said = self._statements(read.symbol, read.span)  # stored rows and replaced ones
+                return [self._answer(*origin, rows) for origin, rows in group_by_origin(said)]
+
+        Returns:
+            In the order of (answered_at, rank, source).
 
         Raises:
             UnknownSymbolError: the symbol was never registered.
@@ -327,7 +355,10 @@ class CandleSpecs(Protocol):
 
     @hookspec(firstresult=True)
     def candle_execute(self, operation: Operation) -> int:
-        """Write rows of a user's own table (`StorageCapabilities.executes`). The candle tables are refused.
+        """Write rows of a user's own table, in one transaction (`StorageCapabilities.executes`).
+
+        The table is there already, made by whoever owns it; a database without any candles will do. The candle tables
+        and the database's own are refused.
 
         Example:
             @hookimpl
@@ -340,13 +371,18 @@ class CandleSpecs(Protocol):
             Rows touched.
 
         Raises:
-            BadInputError: no such table or column, or a table of the kernel's own.
+            BadInputError: no such table or column, a table that is not the user's, a row without its key, or a value
+                that the database cannot hold.
+            StorageConstraintError: a rule of the table is broken. StorageError: otherwise. Nothing was stored.
         """
         ...
 
     @hookspec(firstresult=True)
     def candle_maintain(self, task: MaintenanceTask) -> MaintenanceReport:
-        """Do one piece of upkeep. A task that means nothing to this database reports zero changes.
+        """Do one step of upkeep. A task that means nothing to this database reports zero changes.
+
+        A step that keeps writers out takes about a tenth of a second; what is left over is told by
+        `MaintenanceReport.more`, and done by the next call.
 
         Example:
             @hookimpl
@@ -354,6 +390,21 @@ class CandleSpecs(Protocol):
                 start = time.perf_counter()
                 changed = self._compact() if task is MaintenanceTask.COMPACT else 0
                 return MaintenanceReport(task=task, seconds=time.perf_counter() - start, changed=changed)
+        """
+        ...
+
+    @hookspec(firstresult=True)
+    def candle_status(self) -> StorageStatus:
+        """How the database stands, without changing it; one that is not there yet holds nothing.
+
+        Example:
+            @hookimpl
+            def candle_status(self):
+                size = self.path.stat().st_size
+                return StorageStatus(place=str(self.path), size=size, symbols=self._count("symbols"))
+
+        Raises:
+            StorageError: it is there, and cannot be read.
         """
         ...
 

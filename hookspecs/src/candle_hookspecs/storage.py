@@ -1,5 +1,6 @@
 """What is asked of a database, and what it answers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -79,6 +80,8 @@ class LoadRead:
         columns: optional columns to read besides the six that every candle has; None: all there are.
         limit: most rows to return; 0: no limit.
         newest_first: take the newest `limit` rows instead of the oldest. The batch is in time order all the same.
+        as_of: the candles as the answers given up to this moment (UTC ms, inclusive) had them; None: as they stand now
+            (`StorageCapabilities.revisions`).
     """
 
     symbol: Symbol
@@ -86,6 +89,7 @@ class LoadRead:
     columns: tuple[str, ...] | None = None
     limit: int = 0
     newest_first: bool = False
+    as_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,10 +174,14 @@ Row: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """Rows for a table of the user's own, by bound parameters and checked identifiers.
+    """Rows for a table of the user's own, by bound parameters and checked identifiers; all of them or none.
 
     Attributes:
-        key: the columns that identify a row (UPDATE, UPSERT, DELETE).
+        table: its name, as the database has it.
+        rows: column → value. INSERT and UPSERT: all rows of one operation may differ in the columns they name.
+        key: the columns that identify a row (UPDATE, UPSERT, DELETE); empty: the table's primary key. UPDATE sets the
+            columns of a row that are not in the key; UPSERT does that too, or inserts the row where there is none;
+            DELETE looks at the key alone.
     """
 
     table: str
@@ -185,18 +193,48 @@ class Operation:
 class MaintenanceTask(StrEnum):
     """What a database may want now and then."""
 
-    CHECKPOINT = "checkpoint"
-    ANALYZE = "analyze"
-    VACUUM = "vacuum"
+    CHECKPOINT = "checkpoint"  # take the log in
+    ANALYZE = "analyze"  # bring the planner's statistics of what changed up to date
+    VACUUM = "vacuum"  # give back the room of deleted rows
     COMPACT = "compact"  # unite coverage facts that touch
     CHECK = "check"  # integrity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaintenanceReport:
-    """What one task did: `changed` counts what it touched (pages, facts), `problems` lists what a check found."""
+    """What one step of a task did.
+
+    Attributes:
+        seconds: how long it took.
+        changed: how much of the database it touched (pages, facts).
+        problems: what a check found.
+        more: it stopped so as not to keep writers waiting; call again to go on.
+    """
 
     task: MaintenanceTask
     seconds: float
     changed: int = 0
     problems: tuple[str, ...] = field(default=())
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageStatus:
+    """How a database stands.
+
+    Attributes:
+        place: where it is, as messages name it; no password in it.
+        schema: version of its tables; 0: there is nothing yet.
+        size: bytes it takes on disk, indexes and logs included; None where that cannot be told.
+        symbols, candles, facts, revisions: how many it holds.
+        details: what else is worth a look in this kind of database, by a short name (``wal_bytes``, ``server``).
+    """
+
+    place: str
+    schema: int = 0
+    size: int | None = None
+    symbols: int = 0
+    candles: int = 0
+    facts: int = 0
+    revisions: int = 0
+    details: Mapping[str, int | float | str] = field(default_factory=dict)

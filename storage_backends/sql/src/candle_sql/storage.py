@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
@@ -58,7 +58,14 @@ class SqlStorage(ABC):
 
     @abstractmethod
     def _write(self) -> AbstractContextManager[Connection]:
-        """One transaction that keeps every other writer out, on the present schema; rolled back whole on any error."""
+        """One write transaction on the present schema; rolled back whole on any error."""
+
+    @abstractmethod
+    def _lock(self, connection: Connection, symbol_ids: Collection[int]) -> None:
+        """Keep other writers away from these symbols, or, if none are named, from catalogue and sources.
+
+        It holds until the transaction ends. Whoever needs both locks symbols first.
+        """
 
     @abstractmethod
     def _merge(self, connection: Connection, merge: Merge) -> SaveReceipt:
@@ -76,6 +83,7 @@ class SqlStorage(ABC):
         if not registrations:
             return []
         with self._write() as connection:
+            self._lock(connection, ())
             return catalogue.register(connection, registrations, self.context.clock.now())
 
     @hookimpl
@@ -115,13 +123,30 @@ class SqlStorage(ABC):
             return receipt
         with self._write() as connection:
             ids = self._resolve(connection, (answer.symbol for answer in write.answers))
-            ledger = _Ledger(connection, write, ids)
+            self._lock(connection, set(ids.values()))
+            ledger = _Ledger(connection, write, ids, self._sources(connection, write))
             for answer in sorted(write.answers, key=lambda answer: ids[answer.symbol]):  # in the order of the key
                 done = self._merge(connection, ledger.standing_of(answer))
                 ledger.enter(answer, done)
                 receipt += done
             ledger.commit()
         return receipt
+
+    def _sources(self, connection: Connection, write: SaveWrite) -> dict[tuple[str, int], int]:
+        """Ids by name and rank, those of the write added.
+
+        A source that changes its rank gets another id, so that what is stored keeps the rank it was given with.
+        """
+        wanted = {(answer.source, answer.rank) for answer in write.answers}
+        wanted |= {(fact.source, answer.rank) for answer in write.answers for fact in answer.coverage}
+        found = _known_sources(connection)
+        if wanted - found.keys():
+            self._lock(connection, ())
+            found = _known_sources(connection)
+        if fresh := sorted(wanted - found.keys()):
+            connection.execute(insert(sources), [{"name": name, "rank": rank} for name, rank in fresh])
+            found = _known_sources(connection)
+        return found
 
     @hookimpl
     def candle_count(self, read: LoadRead) -> int:
@@ -143,6 +168,7 @@ class SqlStorage(ABC):
         """Take proof back, and candles if asked."""
         with self._write() as connection:
             symbol_id = self._number(connection, forget.symbol)
+            self._lock(connection, (symbol_id,))
             facts.cut(connection, symbol_id, forget)
             if not forget.candles:
                 return 0
@@ -168,6 +194,7 @@ class SqlStorage(ABC):
         changed = 0
         for symbol_id in symbol_ids:  # a transaction each, so that no writer waits for all of them
             with self._write() as connection:
+                self._lock(connection, (symbol_id,))
                 changed += facts.compact(connection, symbol_id, older_than)
         return changed
 
@@ -175,10 +202,12 @@ class SqlStorage(ABC):
 class _Ledger:
     """What a save must know besides the rows, read once for all answers and written once at the end."""
 
-    def __init__(self, connection: Connection, write: SaveWrite, ids: dict[Symbol, int]) -> None:
+    def __init__(
+        self, connection: Connection, write: SaveWrite, ids: dict[Symbol, int], sources: Mapping[tuple[str, int], int]
+    ) -> None:
         self._connection = connection
         self._ids = ids
-        self._sources = _sources(connection, write)
+        self._sources = sources
         moments = [answer.answered_at for answer in write.answers]
         moments += [fact.answered_at for answer in write.answers for fact in answer.coverage]
         self._standing = facts.since(connection, set(ids.values()), min(moments))
@@ -224,22 +253,8 @@ def _bounds(span: Span) -> tuple[int, int]:
     return span.start, span.end
 
 
-def _sources(connection: Connection, write: SaveWrite) -> dict[tuple[str, int], int]:
-    """Ids by name and rank, those of the write added.
-
-    A source that changes its rank gets another id, so that what is stored keeps the rank it was given with.
-    """
-    wanted = {(answer.source, answer.rank) for answer in write.answers}
-    wanted |= {(fact.source, answer.rank) for answer in write.answers for fact in answer.coverage}
-
-    def known() -> dict[tuple[str, int], int]:
-        return {(row.name, row.rank): row.id for row in connection.execute(select(sources))}
-
-    found = known()
-    if fresh := sorted(wanted - found.keys()):
-        connection.execute(insert(sources), [{"name": name, "rank": rank} for name, rank in fresh])
-        found = known()
-    return found
+def _known_sources(connection: Connection) -> dict[tuple[str, int], int]:
+    return {(row.name, row.rank): row.id for row in connection.execute(select(sources))}
 
 
 def _count(connection: Connection, symbol_id: int, *, candles: int, revisions: int = 0) -> None:

@@ -1,6 +1,6 @@
 """The plugin: candles in one SQLite file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -81,6 +81,9 @@ class SqliteStorage(SqlStorage):
                 upgrade(connection, self.migrations, self.place)
             yield connection
         self._current = True
+
+    def _lock(self, connection: Connection, symbol_ids: Collection[int]) -> None:
+        """BEGIN IMMEDIATE keeps every other writer out already."""
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
