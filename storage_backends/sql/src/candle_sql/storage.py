@@ -20,6 +20,7 @@ from candle_hookspecs import (
     LoadRead,
     MaintenanceReport,
     MaintenanceTask,
+    Operation,
     PluginContext,
     Registration,
     SaveReceipt,
@@ -32,7 +33,7 @@ from candle_hookspecs import (
     hookimpl,
     iso,
 )
-from candle_sql import catalogue, facts
+from candle_sql import catalogue, execution, facts
 from candle_sql.facts import Fact, Standing
 from candle_sql.merge import Merge
 from candle_sql.tables import candle_extras, candles, sources, symbols
@@ -59,6 +60,14 @@ class SqlStorage(ABC):
     @abstractmethod
     def _write(self) -> AbstractContextManager[Connection]:
         """One write transaction on the present schema; rolled back whole on any error."""
+
+    @abstractmethod
+    def _operate(self, operation: Operation) -> AbstractContextManager[Connection]:
+        """One write transaction on the database as it is, with or without candle tables, of which it makes none.
+
+        Raises:
+            BadInputError: there is no database, and so no such table.
+        """
 
     @abstractmethod
     def _lock(self, connection: Connection, symbol_ids: Collection[int]) -> None:
@@ -176,6 +185,14 @@ class SqlStorage(ABC):
             deleted = connection.execute(delete(candles).where(_rows(candles, symbol_id, forget.span))).rowcount
             _count(connection, symbol_id, candles=-deleted)
             return deleted
+
+    # ── tables of the user's own ────────────────────────────────────────────────────────────────────────────────────
+
+    @hookimpl
+    def candle_execute(self, operation: Operation) -> int:
+        """Write rows of a user's own table, in one transaction."""
+        with self._operate(operation) as connection:
+            return execution.run(connection, operation, self.place)
 
     # ── upkeep ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

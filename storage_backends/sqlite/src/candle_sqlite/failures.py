@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from candle_hookspecs import (
+    StorageConstraintError,
     StorageCorruptError,
     StorageError,
     StorageFullError,
@@ -37,6 +38,8 @@ def _storage_error(path: Path, cause: BaseException | None) -> StorageError:
             return StorageReadOnlyError(
                 f"{name!r} is read-only ({cause}); give yourself permission to write it and its folder"
             )
+        case sqlite3.SQLITE_CONSTRAINT | sqlite3.SQLITE_MISMATCH:
+            return StorageConstraintError(f"{name!r} refuses a row ({cause}); nothing of this write was stored")
         case sqlite3.SQLITE_FULL:
             return StorageFullError(
                 f"no room left to write {name!r} ({cause}); nothing of this write was stored: free space and run again"

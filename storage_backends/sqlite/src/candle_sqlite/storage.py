@@ -10,9 +10,11 @@ from sqlalchemy import Connection
 
 from candle_hookspecs import (
     CONTRACT_VERSION,
+    BadInputError,
     CandleBatch,
     LoadRead,
     MaintenanceTask,
+    Operation,
     PluginContext,
     SaveReceipt,
     StorageCapabilities,
@@ -54,7 +56,7 @@ class SqliteStorage(SqlStorage):
             return path.expanduser()
 
     capabilities: ClassVar[StorageCapabilities] = StorageCapabilities(
-        contract=CONTRACT_VERSION, durable=True, shared=True, extra_columns=True
+        contract=CONTRACT_VERSION, durable=True, shared=True, extra_columns=True, executes=True
     )
     migrations = MIGRATIONS
 
@@ -81,6 +83,15 @@ class SqliteStorage(SqlStorage):
                 upgrade(connection, self.migrations, self.place)
             yield connection
         self._current = True
+
+    @contextmanager
+    def _operate(self, operation: Operation) -> Iterator[Connection]:
+        if not self._path.exists():
+            raise BadInputError(
+                f"there is no table {operation.table!r}: {self.place!r} does not exist; make it with its tables first"
+            )
+        with translated(self._path), self._connections.write() as connection:
+            yield connection
 
     def _lock(self, connection: Connection, symbol_ids: Collection[int]) -> None:
         """BEGIN IMMEDIATE keeps every other writer out already."""
