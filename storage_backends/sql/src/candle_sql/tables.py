@@ -133,6 +133,7 @@ candles: Final = Table(
     Column("answered_at", BigInteger, nullable=False, comment="the exchange's clock when it said so, UTC ms"),
     Column("source_id", ForeignKey("sources.id"), nullable=False, comment="sources.id"),
     sqlite_with_rowid=False,
+    postgresql_partition_by="HASH (symbol_id)",
     comment="Closed candles, as the exchange gave them; read them through v_candles",
 )
 
