@@ -1,15 +1,17 @@
 """Coverage facts: read, add, cut, unite."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, select
 
 from candle_hookspecs import Coverage, CoverageQuery, CoverageState, Evidence, Forget, Span
 from candle_sql.tables import coverage, sources
 
 _CHUNK: Final = 500
+_BUNDLE: Final = 500  # facts united in one transaction: some hundredths of a second
+_DELETE: Final = delete(coverage).where(*(column == bindparam(column.name) for column in coverage.c))
 _ORDER: Final = (coverage.c.span_start, coverage.c.span_end, coverage.c.answered_at, coverage.c.source_id)
 
 
@@ -94,19 +96,31 @@ def cut(connection: Connection, symbol_id: int, forget: Forget) -> None:
     add(connection, rest - {Fact(*row) for row in connection.execute(untouched)})
 
 
+# ── compaction ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Bundle: TypeAlias = list[list[Fact]]
+"""Groups of facts, each of which can be one fact."""
+
+
 def crowded(connection: Connection, older_than: int) -> Sequence[int]:
-    """Symbols with facts that may be united."""
-    return connection.scalars(select(coverage.c.symbol_id).where(coverage.c.answered_at < older_than).distinct()).all()
+    """Symbols with facts that can be united: two of one kind that touch, answered before `older_than` (UTC ms)."""
+    kind = (coverage.c.symbol_id, coverage.c.source_id, coverage.c.state, coverage.c.evidence)
+    earlier = func.max(coverage.c.span_end).over(
+        partition_by=kind, order_by=(coverage.c.span_start, coverage.c.span_end), rows=(None, -1)
+    )
+    old = select(coverage.c.symbol_id, coverage.c.span_start, earlier.label("earlier")).where(
+        coverage.c.answered_at < older_than
+    )
+    facts = old.subquery()
+    touching = select(facts.c.symbol_id).where(facts.c.earlier >= facts.c.span_start).distinct()
+    return connection.scalars(touching.order_by(facts.c.symbol_id)).all()
 
 
-def compact(connection: Connection, symbol_id: int, older_than: int) -> int:
-    """Unite the facts of a symbol that touch and agree in source, state and evidence.
+def bundles(connection: Connection, symbol_id: int, older_than: int) -> list[Bundle]:
+    """The facts of a symbol that touch and agree in source, state and evidence, in bundles for one transaction each.
 
     Only what was answered before `older_than` (UTC ms): an answer still on its way must be compared with the moments of
-    those that overtook it. The united fact bears the earliest of the moments, which holds for all of it.
-
-    Returns:
-        How many facts there are less.
+    those that overtook it. A group too large for one transaction comes in several parts, which touch in their turn.
     """
     old = and_(coverage.c.symbol_id == symbol_id, coverage.c.answered_at < older_than)
     facts = [Fact(*row) for row in connection.execute(select(coverage).where(old))]
@@ -114,24 +128,46 @@ def compact(connection: Connection, symbol_id: int, older_than: int) -> int:
     def kind(fact: Fact) -> tuple[int, str, str]:
         return fact.source_id, fact.state, fact.evidence
 
-    united: list[Fact] = []
-    for _, group in groupby(sorted(facts, key=lambda fact: (*kind(fact), fact)), key=kind):
-        united += _unite(group)
-    if len(united) < len(facts):
-        connection.execute(delete(coverage).where(old))
-        connection.execute(insert(coverage), [fact._asdict() for fact in united])
-    return len(facts) - len(united)
+    found: list[Bundle] = [[]]
+    for _, alike in groupby(sorted(facts, key=lambda fact: (*kind(fact), fact)), key=kind):
+        for group in _groups(alike):
+            if sum(map(len, found[-1])) + len(group) > _BUNDLE:
+                found.append([])
+            found[-1].append(group)
+    return [bundle for bundle in found if bundle]
 
 
-def _unite(facts: Iterable[Fact]) -> list[Fact]:
-    """Facts of one kind in the order of their start."""
-    united: list[Fact] = []
+def _groups(facts: Iterable[Fact]) -> Iterator[list[Fact]]:
+    """Those of two facts or more, each in the order of start. The facts are of one kind, in that order."""
+    group: list[Fact] = []
+    reach = 0
     for fact in facts:
-        last = united[-1] if united else None
-        if last is not None and fact.span_start <= last.span_end:
-            united[-1] = last._replace(
-                span_end=max(last.span_end, fact.span_end), answered_at=min(last.answered_at, fact.answered_at)
-            )
-        else:
-            united.append(fact)
-    return united
+        if group and (fact.span_start > reach or len(group) == _BUNDLE):
+            if len(group) > 1:
+                yield group
+            group = []
+        reach = max(reach, fact.span_end) if group else fact.span_end
+        group.append(fact)
+    if len(group) > 1:
+        yield group
+
+
+def unite(connection: Connection, bundle: Bundle) -> int:
+    """Put one fact in the place of each group, in the caller's transaction, which keeps other writers out.
+
+    It bears the earliest of the group's moments, which holds for all of it. A group of which something was taken back
+    since it was read is left as it is.
+
+    Returns:
+        How many facts there are less.
+    """
+    gone = 0
+    for group in bundle:
+        with connection.begin_nested() as attempt:
+            if connection.execute(_DELETE, [fact._asdict() for fact in group]).rowcount < len(group):
+                attempt.rollback()
+                continue
+            end, moment = max(fact.span_end for fact in group), min(fact.answered_at for fact in group)
+            add(connection, [group[0]._replace(span_end=end, answered_at=moment)])
+        gone += len(group) - 1
+    return gone

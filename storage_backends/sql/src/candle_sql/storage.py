@@ -4,7 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select, update
@@ -26,6 +26,7 @@ from candle_hookspecs import (
     SaveReceipt,
     SaveWrite,
     Span,
+    StorageStatus,
     Symbol,
     SymbolQuery,
     SymbolRecord,
@@ -33,16 +34,20 @@ from candle_hookspecs import (
     hookimpl,
     iso,
 )
-from candle_sql import catalogue, execution, facts
+from candle_sql import catalogue, execution, facts, status
 from candle_sql.facts import Fact, Standing
 from candle_sql.merge import Merge
+from candle_sql.migrations import MIGRATIONS, Migration
 from candle_sql.tables import candle_extras, candles, sources, symbols
+from candle_sql.upkeep import STEP, Step
 
 _DAY: Final = 86_400_000
 
 
 class SqlStorage(ABC):
     """Catalogue, coverage, counts and upkeep over SQLAlchemy Core, for any number of threads."""
+
+    migrations: ClassVar[Sequence[Migration]] = MIGRATIONS
 
     def __init__(self, context: PluginContext) -> None:
         self.context = context
@@ -60,6 +65,10 @@ class SqlStorage(ABC):
     @abstractmethod
     def _write(self) -> AbstractContextManager[Connection]:
         """One write transaction on the present schema; rolled back whole on any error."""
+
+    @abstractmethod
+    def _look(self) -> AbstractContextManager[Connection | None]:
+        """One read transaction on the database as it is, with whatever tables. None: there is no database."""
 
     @abstractmethod
     def _operate(self, operation: Operation) -> AbstractContextManager[Connection]:
@@ -81,8 +90,12 @@ class SqlStorage(ABC):
         """Merge one answer's rows."""
 
     @abstractmethod
-    def _upkeep(self, task: MaintenanceTask) -> tuple[int, Sequence[str]]:
-        """Do a task other than COMPACT: what it changed and the problems it found."""
+    def _upkeep(self, task: MaintenanceTask) -> Step:
+        """Do a step of a task other than COMPACT; nothing where there is no database."""
+
+    @abstractmethod
+    def _measure(self, connection: Connection) -> tuple[int | None, dict[str, int | float | str]]:
+        """Bytes on disk, and what else is worth a look. A read transaction of `_look`."""
 
     # ── catalogue ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -198,22 +211,40 @@ class SqlStorage(ABC):
 
     @hookimpl
     def candle_maintain(self, task: MaintenanceTask) -> MaintenanceReport:
-        """Do one piece of upkeep."""
+        """Do one step of upkeep."""
         start = time.perf_counter()
-        changed, problems = (self._compact(), ()) if task is MaintenanceTask.COMPACT else self._upkeep(task)
-        seconds = time.perf_counter() - start
-        return MaintenanceReport(task=task, seconds=seconds, changed=changed, problems=tuple(problems))
+        step = self._compact() if task is MaintenanceTask.COMPACT else self._upkeep(task)
+        return MaintenanceReport(task=task, seconds=time.perf_counter() - start, **step._asdict())
 
-    def _compact(self) -> int:
+    def _compact(self) -> Step:
         older_than = self.context.clock.now() - _DAY
+        with self._look() as found:
+            if found is None or not status.holds_candles(found):
+                return Step()
         with self._read() as connection:
             symbol_ids = facts.crowded(connection, older_than)
-        changed = 0
-        for symbol_id in symbol_ids:  # a transaction each, so that no writer waits for all of them
-            with self._write() as connection:
-                self._lock(connection, (symbol_id,))
-                changed += facts.compact(connection, symbol_id, older_than)
-        return changed
+        changed, writing = 0, 0.0
+        for symbol_id in symbol_ids:
+            with self._read() as connection:
+                bundles = facts.bundles(connection, symbol_id, older_than)
+            for bundle in bundles:  # a transaction each, so that no writer waits for all of them
+                if writing > STEP:
+                    return Step(changed, more=True)
+                start = time.perf_counter()
+                with self._write() as connection:
+                    self._lock(connection, (symbol_id,))
+                    changed += facts.unite(connection, bundle)
+                writing += time.perf_counter() - start
+        return Step(changed)
+
+    @hookimpl
+    def candle_status(self) -> StorageStatus:
+        """How the database stands, without changing it."""
+        with self._look() as connection:
+            if connection is None:
+                return StorageStatus(place=self.place)
+            size, details = self._measure(connection)
+            return status.read(connection, self.migrations, self.place, size, details)
 
 
 class _Ledger:

@@ -4,7 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,9 +44,16 @@ class Connections:
 
     @contextmanager
     def outside(self) -> Iterator[sqlite3.Connection]:
-        """The writer's driver connection, in no transaction: for VACUUM and checkpoints."""
+        """The writer's driver connection, in no transaction: for what makes its own."""
         with self._turn, self._writer.connect() as connection:
             yield driver_of(connection)
+
+    @contextmanager
+    def beside(self) -> Iterator[sqlite3.Connection]:
+        """A driver connection of its own, in no transaction, so that no writer of this process waits for it."""
+        address = f"{self.path.absolute().as_uri()}?mode=rw"
+        with closing(self._open(address, _set_up_outsider, uri=True)) as driver:
+            yield driver
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -113,6 +120,11 @@ class Connections:
 def _set_up_reader(driver: sqlite3.Connection) -> None:
     driver.execute("SELECT 1 FROM sqlite_master").fetchone()  # fails here, or not at all
     driver.execute("PRAGMA query_only = ON")
+
+
+def _set_up_outsider(driver: sqlite3.Connection) -> None:
+    driver.execute("SELECT 1 FROM sqlite_master").fetchone()  # waits for whoever is opening or closing the file
+    driver.execute("PRAGMA busy_timeout = 0")  # from here on it gives way
 
 
 class _Frozen(sqlite3.Connection):

@@ -1,6 +1,6 @@
 """The plugin: candles in one SQLite file."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -21,8 +21,9 @@ from candle_hookspecs import (
     hookimpl,
 )
 from candle_hookspecs import Settings as BaseSettings
-from candle_sql import MIGRATIONS, Merge, SqlStorage
+from candle_sql import Merge, SqlStorage
 from candle_sql.migrations import needs_upgrade, stored_version, upgrade
+from candle_sql.upkeep import Step
 from candle_sqlite import upkeep
 from candle_sqlite.connections import Connections, blank, driver_of
 from candle_sqlite.failures import translated
@@ -58,7 +59,6 @@ class SqliteStorage(SqlStorage):
     capabilities: ClassVar[StorageCapabilities] = StorageCapabilities(
         contract=CONTRACT_VERSION, durable=True, shared=True, extra_columns=True, executes=True
     )
-    migrations = MIGRATIONS
 
     def __init__(self, settings: Settings, context: PluginContext) -> None:
         super().__init__(context)
@@ -83,6 +83,14 @@ class SqliteStorage(SqlStorage):
                 upgrade(connection, self.migrations, self.place)
             yield connection
         self._current = True
+
+    @contextmanager
+    def _look(self) -> Iterator[Connection | None]:
+        if not self._path.exists() and self._path.parent.is_dir():
+            yield None
+        else:
+            with translated(self._path), self._connections.read() as connection:
+                yield connection
 
     @contextmanager
     def _operate(self, operation: Operation) -> Iterator[Connection]:
@@ -128,13 +136,14 @@ class SqliteStorage(SqlStorage):
         with self._read() as connection:
             return load(driver_of(connection), self._number(connection, read.symbol), read)
 
-    def _upkeep(self, task: MaintenanceTask) -> tuple[int, Sequence[str]]:
+    def _upkeep(self, task: MaintenanceTask) -> Step:
         if not self._path.exists():
-            return 0, ()
-        with self._write():
-            pass  # the schema is the present one
-        with translated(self._path), self._connections.outside() as driver:
-            return upkeep.TASKS[task](driver)
+            return Step()
+        with translated(self._path):
+            return upkeep.TASKS[task](self._connections)
+
+    def _measure(self, connection: Connection) -> tuple[int | None, dict[str, int | float | str]]:
+        return upkeep.measure(self._path, driver_of(connection))
 
     @hookimpl
     def candle_close(self) -> None:
