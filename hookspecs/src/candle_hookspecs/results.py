@@ -206,6 +206,95 @@ class VerifyReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """How a later answer changed a candle.
+
+    Attributes:
+        open_time: the candle's, aware UTC.
+        changes: column → what it was and what it became; None: unknown.
+        answered_before, answered_after: when the two answers were given, by the source's clock; None: an import, which
+            bears no date.
+        source_before, source_after: who gave them.
+    """
+
+    open_time: datetime
+    changes: Mapping[str, tuple[float | None, float | None]]
+    answered_before: datetime | None
+    answered_after: datetime | None
+    source_before: str
+    source_after: str
+
+
+class CopyState(StrEnum):
+    """What came of a symbol that was copied."""
+
+    COPIED = "copied"  # the target holds all that the source holds
+    DIFFERENT = "different"  # after all the target says otherwise somewhere; it was left as it is
+    FAILED = "failed"  # an error ended it; what was committed stays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SymbolCopy:
+    """What a copy did for one symbol.
+
+    Attributes:
+        rows, facts, revisions: candles, coverage facts and replaced candles that the source holds, as far as it was
+            read.
+        copied: rows, of `rows` and `revisions` together, that this run brought to the target.
+        own: candles that only the target holds; they stay.
+        cause: why it is not `CopyState.COPIED`; empty if it is.
+    """
+
+    symbol: Symbol
+    rows: int = 0
+    facts: int = 0
+    revisions: int = 0
+    copied: int = 0
+    own: int = 0
+    state: CopyState = CopyState.COPIED
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyProgress:
+    """How far a copy is.
+
+    Attributes:
+        symbol: where something was done just now.
+        done_rows, total_rows: candles copied or compared by now, and to be; each counts twice, as all is compared in
+            the end.
+        estimated_remaining_seconds: from the pace so far.
+    """
+
+    symbol: Symbol
+    done_rows: int
+    total_rows: int
+    estimated_remaining_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopySummary:
+    """What became of a database that was copied to another.
+
+    Attributes:
+        source, target: where they are, as messages name them.
+        symbols: one entry for each, in their order.
+        notes: what one of the databases cannot keep, in words.
+    """
+
+    source: str
+    target: str
+    symbols: tuple[SymbolCopy, ...]
+    duration_seconds: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the target holds all of every symbol."""
+        return all(one.state is CopyState.COPIED for one in self.symbols)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportSummary:
     """What became of a file of candles.
 
