@@ -8,6 +8,7 @@ import pytest
 
 from candle_core.dispatch import Dispatch, ProviderHooks, StorageHooks
 from candle_hookspecs import (
+    Answer,
     BrokenPluginError,
     CandleBatch,
     Event,
@@ -15,6 +16,7 @@ from candle_hookspecs import (
     FetchRequest,
     Job,
     JobResult,
+    LoadRead,
     MaintenanceReport,
     MaintenanceTask,
     Market,
@@ -27,6 +29,8 @@ from candle_hookspecs import (
     SaveReceipt,
     SaveWrite,
     Span,
+    StorageCapabilities,
+    StorageStatus,
     Symbol,
     TransientError,
     WarmupScope,
@@ -207,7 +211,7 @@ async def test_a_wrong_type_is_named(dispatch: Dispatch) -> None:
     with pytest.raises(BrokenPluginError, match=r"'candle_markets' must return a list, not int"):
         await ProviderHooks(dispatch, "one").markets(MarketQuery())
     with pytest.raises(BrokenPluginError, match=rf"must return {SaveReceipt.__name__}, not NoneType"):
-        await StorageHooks(dispatch, "one").save(SaveWrite(answers=()))
+        await StorageHooks(dispatch, "one", StorageCapabilities(contract=1)).save(SaveWrite(answers=()))
 
 
 class Failing(Plugin):
@@ -300,6 +304,14 @@ class Everything(Plugin):
         return len(operation.rows)
 
     @hookimpl
+    def candle_answers(self, read: LoadRead) -> list[Answer]:
+        return []
+
+    @hookimpl
+    def candle_status(self) -> StorageStatus:
+        return StorageStatus(place="here")
+
+    @hookimpl
     def candle_maintain(self, task: MaintenanceTask) -> MaintenanceReport:
         return MaintenanceReport(task=task, seconds=0.0)
 
@@ -315,12 +327,15 @@ class Everything(Plugin):
 async def test_every_hook_takes_exactly_its_arguments(dispatch: Dispatch) -> None:
     dispatch.add_target("one", Everything())
     symbol, span = MARKET.symbol("1m"), Span(0, 5)
-    provider, storage = ProviderHooks(dispatch, "one"), StorageHooks(dispatch, "one")
+    provider = ProviderHooks(dispatch, "one")
+    storage = StorageHooks(dispatch, "one", StorageCapabilities(contract=1, executes=True, revisions=True))
     assert await provider.warmup(WarmupScope()) == MarketInfo(server_time=1, local_time=2)
     assert await provider.calendar(symbol, span) == [span]
     assert (await storage.maintain(MaintenanceTask.ANALYZE)).task is MaintenanceTask.ANALYZE
     operation = Operation(table="mine", type=OperationType.INSERT, rows=({"a": 1},))
-    assert await dispatch.ask("one", "candle_execute", int, operation=operation) == 1
+    assert await storage.execute(operation) == 1
+    assert await storage.answers(LoadRead(symbol=symbol)) == []
+    assert await storage.status() == StorageStatus(place="here")
     assert await dispatch.ask("one", "candle_cache", dict, name="markets") == {"name": "markets"}
     job = Job(symbol=symbol, span=span)
     assert await dispatch.ask_many("one", "candle_run_jobs", jobs=[job]) == [JobResult(job=job, rows=3)]

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, SecretBytes, SecretStr, ValidationError
 
+from candle_core.writer.config import BatchConfig
 from candle_hookspecs import ConfigError
 
 ENVIRONMENT: Final = "CANDLE_CONFIG"
@@ -76,7 +77,9 @@ class Config:
     base_dir: Path
     defaults: Defaults
     collect: Collecting
+    batch: BatchConfig
     storage: PluginTable
+    stores: Mapping[str, PluginTable]
     providers: Mapping[str, PluginTable]
     extensions: Mapping[str, PluginTable]
     text: str = field(default="", repr=False)
@@ -84,6 +87,18 @@ class Config:
     def provider(self, name: str) -> PluginTable:
         """The table of a provider; an empty one where the file has none, because a provider needs none."""
         return self.providers.get(name) or PluginTable(name, name, ("providers", name))
+
+    def store(self, name: str) -> PluginTable:
+        """The table of one of ``[stores]``, the databases that hold a user's own data.
+
+        Raises:
+            ConfigError: there is none of that name.
+        """
+        if name in self.stores:
+            return self.stores[name]
+        near = difflib.get_close_matches(name, self.stores, n=1)
+        advice = f"did you mean {near[0]!r}?" if near else f'write [stores.{name}] with backend = "sqlite" and a path'
+        raise ConfigError(f"no store {name!r} in {str(self.file) if self.file else 'the configuration'!r}; {advice}")
 
     def settings(self, table: PluginTable, model: type[_Model]) -> _Model:
         """A plugin's table, with its secrets looked up, as the plugin's own `Settings`.
@@ -122,30 +137,45 @@ def load_config(source: str | Path | Mapping[str, Any] | None = None) -> Config:
 
 
 def _config(tables: _Table, file: Path | None, base_dir: Path, text: str) -> Config:
-    known = ("defaults", "collect", "storage", "providers", "extensions")
+    known = ("defaults", "collect", "batch", "storage", "stores", "providers", "extensions")
     for key, value in tables.items():
         if key not in known:
             raise ConfigError(_unknown_key(key, (), known, file, text))
         if not isinstance(value, dict):
             raise ConfigError(f"{_place((key,), file, text)}: {key!r} is a table; write [{key}]")
-    storage = dict(tables.get("storage", {}))
-    backend = _name(storage.pop("backend", "sqlite"), ("storage", "backend"), file, text)
     return Config(
         file=file,
         base_dir=base_dir,
         defaults=_validate(Defaults, tables.get("defaults", {}), ("defaults",), file, text),
         collect=_validate(Collecting, tables.get("collect", {}), ("collect",), file, text),
-        storage=PluginTable(backend, backend, ("storage",), storage),
+        batch=_validate(BatchConfig, tables.get("batch", {}), ("batch",), file, text),
+        storage=_storage_table(tables.get("storage", {}), ("storage",), file, text),
+        stores={
+            name: _storage_table(values, ("stores", name), file, text)
+            for name, values in _tables(tables, "stores", file, text)
+        },
         providers={name.lower(): table for name, table in _plugin_tables(tables, "providers", file, text)},
         extensions=dict(_plugin_tables(tables, "extensions", file, text)),
         text=text,
     )
 
 
-def _plugin_tables(tables: _Table, kind: str, file: Path | None, text: str) -> Iterable[tuple[str, PluginTable]]:
+def _tables(tables: _Table, kind: str, file: Path | None, text: str) -> Iterable[tuple[str, _Table]]:
     for name, values in tables.get(kind, {}).items():
         if not isinstance(values, dict):
             raise ConfigError(f"{_place((kind, name), file, text)}: {name!r} is a table; write [{kind}.{name}]")
+        yield name, values
+
+
+def _storage_table(values: _Table, path: tuple[str, ...], file: Path | None, text: str) -> PluginTable:
+    """``[storage]``, or a store: it stands under its own name."""
+    backend = _name(values.get("backend", "sqlite"), (*path, "backend"), file, text)
+    rest = {key: value for key, value in values.items() if key != "backend"}
+    return PluginTable(path[-1] if len(path) > 1 else backend, backend, path, rest)
+
+
+def _plugin_tables(tables: _Table, kind: str, file: Path | None, text: str) -> Iterable[tuple[str, PluginTable]]:
+    for name, values in _tables(tables, kind, file, text):
         rest = {key: value for key, value in values.items() if key != "plugin"}
         plugin = _name(values.get("plugin", name.lower()), (kind, name, "plugin"), file, text)
         yield name, PluginTable(name.lower(), plugin, (kind, name), rest)

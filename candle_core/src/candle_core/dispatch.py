@@ -33,6 +33,7 @@ from candle_hookspecs import (
     SaveReceipt,
     SaveWrite,
     Span,
+    StorageCapabilities,
     StorageStatus,
     Symbol,
     SymbolQuery,
@@ -185,9 +186,10 @@ class ProviderHooks:
 class StorageHooks:
     """The hooks of one storage, as typed methods. See `CandleSpecs` for what they mean and raise."""
 
-    def __init__(self, dispatch: Dispatch, name: str) -> None:
+    def __init__(self, dispatch: Dispatch, name: str, capabilities: StorageCapabilities) -> None:
         self._dispatch = dispatch
         self.name = name
+        self.capabilities = capabilities
 
     async def register(self, registrations: Sequence[Registration]) -> Sequence[SymbolRecord]:
         """`candle_register`."""

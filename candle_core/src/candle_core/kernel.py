@@ -12,6 +12,7 @@ from candle_core.discovery import InstalledPlugin, PluginKind, find_plugin, inst
 from candle_core.dispatch import Dispatch, ProviderHooks, StorageHooks
 from candle_core.plan import cut
 from candle_core.timeframes import Grid
+from candle_core.writer import Writer
 from candle_hookspecs import (
     BrokenPluginError,
     CandleError,
@@ -70,7 +71,8 @@ class Kernel:
         self.dispatch = Dispatch()
         self.providers: dict[str, Provider] = {}
         self._limits = SharedStore(cache_root() / "limits.sqlite3")
-        self._storage: StorageHooks | None = None
+        self._storages: dict[str, StorageHooks] = {}
+        self._writers: dict[str, Writer] = {}
         self._extensions: list[str] = []
         self.dispatch.add_everywhere("kernel:defaults", KernelDefaults(self))
         for table in config.extensions.values():
@@ -95,14 +97,30 @@ class Kernel:
             )
         return self.providers[name]
 
-    def storage(self) -> StorageHooks:
-        """The database, opened at the first call."""
-        if self._storage is None:
-            plugin, _ = self.build(PluginKind.STORAGE, self.config.storage)
-            name = f"storage:{self.config.storage.name}"
+    def storage(self, store: str = "") -> StorageHooks:
+        """The candle database, or one of ``[stores]``; opened at the first call.
+
+        Raises:
+            ConfigError: no such store. PluginError: its plugin is not installed, broken, or wrongly configured.
+        """
+        if store not in self._storages:
+            table = self.config.store(store) if store else self.config.storage
+            plugin, _ = self.build(PluginKind.STORAGE, table)
+            name = f"store:{store}" if store else f"storage:{table.name}"
             self.dispatch.add_target(name, plugin)
-            self._storage = StorageHooks(self.dispatch, name)
-        return self._storage
+            self._storages[store] = StorageHooks(self.dispatch, name, plugin.capabilities)
+        return self._storages[store]
+
+    def writer(self, store: str = "") -> Writer:
+        """The one way to write there: whoever writes shares it, made at the first call. Needs a running event loop.
+
+        Raises:
+            ConfigError, PluginError: as in `storage`.
+        """
+        if store not in self._writers:
+            self._writers[store] = Writer(self.storage(store), config=self.config.batch)
+            self._writers[store].schedule.start()
+        return self._writers[store]
 
     async def emit(self, name: str, symbol: Symbol | None = None, **data: int | float | str) -> None:
         """Tell every extension; one that fails is logged and harms nobody."""
@@ -110,8 +128,10 @@ class Kernel:
             _log.warning("an extension failed on %s: %s: %s", name, type(error).__name__, error)
 
     async def close(self) -> None:
-        """Close every plugin; one that fails does not keep the others open."""
-        names = [*self.providers, *([self._storage.name] if self._storage else []), *self._extensions]
+        """Commit what was handed in, then close every plugin; one that fails does not keep the others open."""
+        for writer in self._writers.values():
+            await writer.close()
+        names = [*self.providers, *(storage.name for storage in self._storages.values()), *self._extensions]
         results = await asyncio.gather(*(self.dispatch.close(name) for name in names), return_exceptions=True)
         for name, result in zip(names, results, strict=True):
             if isinstance(result, BaseException):

@@ -20,7 +20,6 @@ from candle_core.reading import CHUNK_ROWS, read_all
 from candle_core.retry import with_retries
 from candle_core.streaming import stream
 from candle_core.symbols import Catalogue
-from candle_core.writer import Writer
 from candle_hookspecs import (
     BadInputError,
     BadSpanError,
@@ -82,12 +81,9 @@ class Candles:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._catalogue = Catalogue(kernel)
-        self._writer: Writer | None = None
 
     async def close(self) -> None:
         """Commit what was handed in, then close every plugin. `open` calls it."""
-        if self._writer is not None:
-            await self._writer.close()
         await self._kernel.close()
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -256,7 +252,7 @@ class Candles:
         """
         query = self._catalogue.query(symbol, timeframe, exchange, tradetype)
         task = await find_task(self._kernel, query, Bounds.of(start, end, count, to), refetch=refetch)
-        return await collect(self._kernel, self._write(), task, refetch=refetch, callback=progress_callback)
+        return await collect(self._kernel, self._kernel.writer(), task, refetch=refetch, callback=progress_callback)
 
     async def get_candles(
         self,
@@ -285,9 +281,9 @@ class Candles:
         if task.span is None:
             return CandleBatch.empty()
         if _too_many(task.grid.count(task.span), config or CollectionConfig()):
-            chunks = stream(self._kernel, self._write(), task, StreamingConfig(chunk_yield_size=CHUNK_ROWS))
+            chunks = stream(self._kernel, self._kernel.writer(), task, StreamingConfig(chunk_yield_size=CHUNK_ROWS))
             return CandleBatch.concat([chunk async for chunk, _ in chunks])
-        await collect(self._kernel, self._write(), task)
+        await collect(self._kernel, self._kernel.writer(), task)
         return await read_all(self._kernel.storage(), LoadRead(symbol=task.record.symbol, span=task.span))
 
     async def stream_candles(
@@ -315,7 +311,7 @@ class Candles:
         """
         query = self._catalogue.query(symbol, timeframe, exchange, tradetype)
         task = await find_task(self._kernel, query, Bounds.of(start, end, count, to))
-        chunks = stream(self._kernel, self._write(), task, config or StreamingConfig())
+        chunks = stream(self._kernel, self._kernel.writer(), task, config or StreamingConfig())
         async with aclosing(chunks):
             async for chunk in chunks:
                 yield chunk
@@ -356,7 +352,7 @@ class Candles:
         """
         path = Path(file)
         query = query_for(self._kernel, path, symbol, timeframe, exchange, tradetype)
-        return await Import(self._kernel, self._write(), path, progress_callback).run(query, offline=offline)
+        return await Import(self._kernel, self._kernel.writer(), path, progress_callback).run(query, offline=offline)
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -432,11 +428,6 @@ class Candles:
         record = await self._catalogue.known(self._catalogue.query(symbol, timeframe, exchange, tradetype))
         span = None if start is None and end is None else open_span(start, end)
         return await self._kernel.storage().forget(Forget(symbol=record.symbol, span=span, candles=candles))
-
-    def _write(self) -> Writer:
-        if self._writer is None:
-            self._writer = Writer(self._kernel.storage())
-        return self._writer
 
 
 def _too_many(slots: int, config: CollectionConfig) -> bool:
