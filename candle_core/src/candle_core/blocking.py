@@ -81,6 +81,10 @@ class Candles:
     import_candles = _Blocking(manager.Candles.import_candles)
     load = _Blocking(manager.Candles.load)
     forget = _Blocking(manager.Candles.forget)
+    status = _Blocking(manager.Candles.status)
+    maintain = _Blocking(manager.Candles.maintain)
+    copy_to = _Blocking(manager.Candles.copy_to)
+    revisions = _BlockingStream(manager.Candles.revisions)
     stream_candles = _BlockingStream(manager.Candles.stream_candles)
 
 

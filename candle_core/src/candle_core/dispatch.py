@@ -189,6 +189,7 @@ class StorageHooks:
     def __init__(self, dispatch: Dispatch, name: str, capabilities: StorageCapabilities) -> None:
         self._dispatch = dispatch
         self.name = name
+        self.backend = name.partition(":")[2]
         self.capabilities = capabilities
 
     async def register(self, registrations: Sequence[Registration]) -> Sequence[SymbolRecord]:

@@ -1,16 +1,17 @@
 """`Candles`: the async API that users call."""
 
 import warnings
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from candle_core.chart import Chart, make_chart
 from candle_core.collect import ProgressCallback, collect, find_task
 from candle_core.config import load_config
+from candle_core.copying import CopyCallback, copy
 from candle_core.estimate import estimate
 from candle_core.importing import Import, ImportCallback, query_for
 from candle_core.kernel import Kernel, PluginState, check_plugins
@@ -18,6 +19,7 @@ from candle_core.quality import slot_report, verify
 from candle_core.ranges import Bounds, open_span
 from candle_core.reading import CHUNK_ROWS, read_all
 from candle_core.retry import with_retries
+from candle_core.revisions import need_revisions, read_revisions
 from candle_core.streaming import stream
 from candle_core.symbols import Catalogue
 from candle_hookspecs import (
@@ -28,22 +30,37 @@ from candle_hookspecs import (
     CollectionConfig,
     CollectionPlan,
     CollectionSummary,
+    CopySummary,
     Forget,
     ImportSummary,
     LoadRead,
+    MaintenanceReport,
+    MaintenanceTask,
     Market,
     MarketQuery,
     MemoryLimitError,
     Moment,
+    Revision,
     SlotReport,
     Span,
+    StorageStatus,
     StreamingConfig,
     StreamingMeta,
     SymbolLike,
     SymbolQuery,
     SymbolRecord,
     VerifyReport,
+    to_ms,
 )
+
+_UPKEEP: Final = (
+    MaintenanceTask.COMPACT,
+    MaintenanceTask.VACUUM,
+    MaintenanceTask.ANALYZE,
+    MaintenanceTask.CHECKPOINT,
+    MaintenanceTask.CHECK,
+)
+"""Every task, in the order in which each gains from the one before."""
 
 
 @asynccontextmanager
@@ -151,6 +168,35 @@ class Candles:
         query = self._catalogue.query(symbol, timeframe, exchange, tradetype)
         record = await self._catalogue.known(replace(query, statistics=True))
         return await verify(self._kernel, self._kernel.provider(record.symbol.exchange), record, start, end)
+
+    async def revisions(
+        self,
+        symbol: SymbolLike,
+        timeframe: str | None = None,
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+    ) -> AsyncGenerator[Revision, None]:
+        """How later answers changed stored candles, in the order of open time, then of the answers; nobody is asked.
+
+        Args:
+            symbol: see the class.
+            timeframe: ccxt's notation.
+            exchange: e.g. ``BINANCE``.
+            tradetype: e.g. ``SPOT``.
+            start: first open time; None: from the first candle.
+            end: first open time no longer looked at; None: to the last candle.
+
+        Raises:
+            UnknownSymbolError: the database holds no such symbol. MissingHookError: it forgets what it replaces.
+        """
+        record = await self._catalogue.known(self._catalogue.query(symbol, timeframe, exchange, tradetype))
+        found = read_revisions(self._kernel.storage(), record.symbol, open_span(start, end))
+        async with aclosing(found):
+            async for revision in found:
+                yield revision
 
     async def chart(
         self,
@@ -367,6 +413,7 @@ class Candles:
         end: Moment | None = None,
         count: int | None = None,
         columns: Sequence[str] | None = None,
+        as_of: Moment | None = None,
     ) -> CandleBatch:
         """What is stored, without asking anybody.
 
@@ -379,9 +426,12 @@ class Candles:
             end: first open time no longer wanted; None: to the last candle.
             count: most candles: the oldest from `start` on, or, without a start, the newest before `end`.
             columns: which optional columns to read besides the six of every candle; None: all.
+            as_of: the candles as the answers given up to this moment had them, by the exchange's clock; those that no
+                answer had given by then are not there. None: as they stand now.
 
         Raises:
-            UnknownSymbolError: the database holds no such symbol.
+            UnknownSymbolError: the database holds no such symbol. MissingHookError: `as_of`, and the database forgets
+                what it replaces.
         """
         if count is not None and count < 1:
             raise BadSpanError(f"a count of {count!r} is no range; give at least 1")
@@ -392,7 +442,10 @@ class Candles:
             columns=None if columns is None else tuple(columns),
             limit=count or 0,
             newest_first=start is None and count is not None,
+            as_of=None if as_of is None else to_ms(as_of),
         )
+        if as_of is not None:
+            need_revisions(self._kernel.storage(), "what was known then")
         return await read_all(self._kernel.storage(), read)
 
     # ── taking back ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -428,6 +481,81 @@ class Candles:
         record = await self._catalogue.known(self._catalogue.query(symbol, timeframe, exchange, tradetype))
         span = None if start is None and end is None else open_span(start, end)
         return await self._kernel.storage().forget(Forget(symbol=record.symbol, span=span, candles=candles))
+
+    # ── the database itself ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def status(self) -> StorageStatus:
+        """How the database stands; one that is not there yet holds nothing, and is not made.
+
+        Raises:
+            StorageError: it is there, and cannot be read.
+        """
+        return await self._kernel.storage().status()
+
+    async def maintain(self, tasks: Iterable[MaintenanceTask | str] = ()) -> list[MaintenanceReport]:
+        """Do upkeep, each task to its end, and behind everything that somebody waits for.
+
+        Args:
+            tasks: in this order; ``"analyze"`` is the same as `MaintenanceTask.ANALYZE`. Empty: all of them.
+
+        Returns:
+            What each did, and the problems that a check found.
+
+        Raises:
+            BadInputError: no such task. StorageError: a task failed; those before it are done.
+        """
+        wanted = [_task(task) for task in tasks] or _UPKEEP
+        return [await self._kernel.writer().maintain(task) for task in wanted]
+
+    async def copy_to(
+        self,
+        target: "Candles | str | Path | Mapping[str, Any]",
+        symbols: Sequence[SymbolLike] = (),
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        timeframe: str | None = None,
+        progress_callback: CopyCallback | None = None,
+    ) -> CopySummary:
+        """Bring what is stored to another database: candles, what they replaced, and coverage.
+
+        What is there already is compared and not sent again, so a copy that was interrupted goes on where it was. In
+        the end everything is compared. Memory stays flat, however much it is.
+
+        Args:
+            target: another open `Candles`, or the configuration of one, as `open` takes it.
+            symbols: symbols, or names of markets; empty: all.
+            exchange: only those of this exchange.
+            tradetype: only those of this trade type.
+            timeframe: only those of this timeframe.
+            progress_callback: called after every 10,000 candles or so.
+
+        Returns:
+            What came of each symbol; one that failed, or that the target says otherwise, stands there with its cause.
+
+        Raises:
+            BadInputError: both are one database. UnknownSymbolError: a name means no stored symbol. ConfigError,
+                PluginError, StorageError: a database cannot be opened.
+        """
+        query = SymbolQuery(exchange=exchange, tradetype=tradetype, timeframe=timeframe)
+        async with _opened(target, self._kernel.clock) as other:
+            return await copy(self._kernel, other._kernel, symbols, query, progress_callback)
+
+
+@asynccontextmanager
+async def _opened(target: "Candles | str | Path | Mapping[str, Any]", clock: Clock) -> AsyncIterator[Candles]:
+    if isinstance(target, Candles):
+        yield target
+    else:
+        async with open(target, clock=clock) as candles:
+            yield candles
+
+
+def _task(task: MaintenanceTask | str) -> MaintenanceTask:
+    try:
+        return MaintenanceTask(task)
+    except ValueError:
+        raise BadInputError(f"no task {task!r}; there are {', '.join(MaintenanceTask)}") from None
 
 
 def _too_many(slots: int, config: CollectionConfig) -> bool:

@@ -122,6 +122,25 @@ class Catalogue:
         return _one(list(records), query.name or f"{query.base}/{query.quote}")
 
 
+def chosen(names: Sequence[SymbolLike], records: Sequence[SymbolRecord]) -> list[SymbolRecord]:
+    """The records that are meant by symbols or names of markets, in the order of their symbols; without names all.
+
+    Raises:
+        UnknownSymbolError: a name means none.
+    """
+    for name in names:
+        if not any(_means(name, record) for record in records):
+            raise UnknownSymbolError(
+                f"the database holds no symbol {str(name)!r} of this kind; `candle verify` shows all"
+            )
+    meant = [record for record in records if not names or any(_means(name, record) for name in names)]
+    return sorted(meant, key=lambda record: record.symbol)
+
+
+def _means(name: SymbolLike, record: SymbolRecord) -> bool:
+    return str(name) == str(record.symbol) or record.market.answers_to(str(name))
+
+
 def _query_of(symbol: Symbol, timeframe: str | None, exchange: str | None, tradetype: str | None) -> SymbolQuery:
     for given, own in ((timeframe, symbol.timeframe), (exchange, symbol.exchange), (tradetype, symbol.tradetype)):
         if given is not None and given.casefold() != own.casefold():

@@ -1,9 +1,10 @@
 """The kernel as an extension sees it, without importing it."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
-from typing import Protocol, TypeAlias
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
 
 from candle_hookspecs.candles import CandleBatch
 from candle_hookspecs.requests import MarketQuery
@@ -12,13 +13,16 @@ from candle_hookspecs.results import (
     CollectionPlan,
     CollectionProgress,
     CollectionSummary,
+    CopyProgress,
+    CopySummary,
     ImportSummary,
+    Revision,
     SlotReport,
     StreamingConfig,
     StreamingMeta,
     VerifyReport,
 )
-from candle_hookspecs.storage import SymbolQuery, SymbolRecord
+from candle_hookspecs.storage import MaintenanceReport, MaintenanceTask, StorageStatus, SymbolQuery, SymbolRecord
 from candle_hookspecs.symbols import Market, Symbol
 
 Moment: TypeAlias = datetime | str | int
@@ -133,8 +137,9 @@ class Candles(Protocol):
         end: Moment | None = None,
         count: int | None = None,
         columns: Sequence[str] | None = None,
+        as_of: Moment | None = None,
     ) -> CandleBatch:
-        """What is stored, without asking anybody."""
+        """What is stored, or was known at a moment, without asking anybody."""
         ...
 
     async def slots(
@@ -163,6 +168,19 @@ class Candles(Protocol):
         """Look at every stored candle, and at what of the history is missing."""
         ...
 
+    def revisions(
+        self,
+        symbol: SymbolLike,
+        timeframe: str | None = None,
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+    ) -> AsyncGenerator[Revision, None]:
+        """How later answers changed stored candles."""
+        ...
+
     async def forget(
         self,
         symbol: SymbolLike,
@@ -175,4 +193,25 @@ class Candles(Protocol):
         candles: bool = False,
     ) -> int:
         """Take proof back, and the candles too if `candles`; how many were deleted."""
+        ...
+
+    async def status(self) -> StorageStatus:
+        """How the database stands."""
+        ...
+
+    async def maintain(self, tasks: Iterable[MaintenanceTask | str] = ()) -> list[MaintenanceReport]:
+        """Do upkeep, each task to its end; empty: all of them."""
+        ...
+
+    async def copy_to(
+        self,
+        target: str | Path | Mapping[str, Any],
+        symbols: Sequence[SymbolLike] = (),
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        timeframe: str | None = None,
+        progress_callback: Callable[[CopyProgress], object] | None = None,
+    ) -> CopySummary:
+        """Bring what is stored to another database, and compare all of it there."""
         ...

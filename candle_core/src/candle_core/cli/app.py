@@ -24,6 +24,9 @@ COMMANDS: Final = {
     "import": "Store the candles of CSV, Parquet or Feather files.",
     "verify": "Look at every stored candle, and at what is missing.",
     "forget": "Take proof back, and the candles with it if asked.",
+    "status": "Show where the database is, and what it holds.",
+    "maintain": "Do upkeep of the database.",
+    "copy": "Bring what is stored to another database.",
 }
 """Name → help. The command ``name`` is the object of that name in the module ``candle_core.cli.name``.
 

@@ -43,6 +43,7 @@ class Reading:
     start: str | None
     end: str | None
     count: int | None
+    as_of: str | None
 
     async def batches(self, candles: Candles) -> AsyncIterator[CandleBatch]:
         """The candles in order, never more than `CHUNK` at once."""
@@ -52,6 +53,7 @@ class Reading:
             "exchange": self.target.exchange,
             "tradetype": self.target.tradetype,
             "end": self.end,
+            "as_of": self.as_of,
         }
         left, start = self.count, self.start
         if left is not None and start is None:  # the newest: find out where they begin
@@ -77,6 +79,7 @@ class Reading:
     type=click.Choice(["table", "csv", "ndjson", "parquet", "feather"]),
     help="[default: what FILE's name says, else table]",
 )
+@click.option("--as-of", metavar="TIME", help="As it was known then, by what the exchange had answered.")
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write here; the file appears when whole."
 )
@@ -87,6 +90,7 @@ def load(
     end: str | None,
     count: int | None,
     form: str | None,
+    as_of: str | None,
     output: Path | None,
 ) -> int:
     """Read stored candles; nobody is asked for more. `candle collect` fetches them first.
@@ -98,10 +102,12 @@ def load(
       candle load BINANCE SPOT BTC/USDT 1m --count 20
       candle load BINANCE SPOT BTC/USDT 1m --start 2024-01-01 --end 2024-02-01 --format csv | head
       candle load BINANCE SPOT BTC/USDT 1m -o btc.parquet
+      candle load BINANCE SPOT BTC/USDT 1d --as-of 2024-01-31T12:00
     """
     target = Target.of(words)
-    reading = Reading(target, start, end, count)
+    reading = Reading(target, start, end, count, as_of)
     check_range(start, end)
+    check_range(as_of, None)
     assert target.symbol
     chosen = _format(session, form, output)
     tally = run_async(_load(session, reading, chosen, output))

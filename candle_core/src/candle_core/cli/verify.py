@@ -9,8 +9,11 @@ from candle_core.cli.common import Session, check_range, command, range_options
 from candle_core.cli.errors import describe, exit_code
 from candle_core.cli.outcomes import Outcome, attempt, failure_document, tell_failures, worst_if_all_failed
 from candle_core.cli.render import Cell, Column, fields_of, jsonable, moment, print_table
+from candle_core.cli.revised import SHOWN as SHOWN_REVISIONS
+from candle_core.cli.revised import Revised, find_revisions, print_revisions, revision_documents
 from candle_core.cli.running import run_async
-from candle_hookspecs import AnomalyKind, Symbol, SymbolQuery, SymbolRecord, UnknownSymbolError, VerifyReport
+from candle_core.symbols import chosen
+from candle_hookspecs import AnomalyKind, SymbolQuery, VerifyReport
 
 SHOWN: Final = 3
 """Gaps of one symbol that are named."""
@@ -44,6 +47,7 @@ _COLUMNS = [
 @click.option("--exchange", metavar="NAME", help="Only symbols of this exchange.")
 @click.option("--tradetype", metavar="NAME", help="Only symbols of this trade type: SPOT, SWAP, FUTURE.")
 @click.option("--timeframe", metavar="NAME", help="Only symbols of this timeframe.")
+@click.option("--revisions", is_flag=True, help="Show how later answers changed candles.")
 @range_options(start="the first candle", end="the last candle")
 def verify(
     session: Session,
@@ -51,6 +55,7 @@ def verify(
     exchange: str | None,
     tradetype: str | None,
     timeframe: str | None,
+    revisions: bool,
     start: str | None,
     end: str | None,
 ) -> int:
@@ -64,18 +69,22 @@ def verify(
     Examples:
       candle verify
       candle verify BTC/USDT --exchange BINANCE --timeframe 1m --start 2024-01-01
+      candle verify --revisions
     """
     check_range(start, end)
     query = SymbolQuery(exchange=exchange, tradetype=tradetype, timeframe=timeframe)
-    outcomes = run_async(_verify_all(session, symbols, query, start, end))
+    most = 0 if not revisions else None if session.as_json else SHOWN_REVISIONS
+    outcomes, revised = run_async(_verify_all(session, symbols, query, (start, end), most))
     reports = [outcome.result for outcome in outcomes if isinstance(outcome.result, VerifyReport)]
     clean = len(reports) == len(outcomes) and all(report.clean for report in reports)
     worst = worst_if_all_failed(outcomes)
     if session.as_json:
-        document = {"clean": clean, "symbols": [_document(outcome) for outcome in outcomes]}
+        document = {"clean": clean, "symbols": [_document(outcome, revised) for outcome in outcomes]}
         session.emit(({"error": describe(worst)} if worst else {}) | document)
     elif reports:
         print_table(_COLUMNS, [_row(outcome) for outcome in outcomes])
+        if revised is not None:
+            print_revisions(session, revised)
     elif not outcomes:
         session.note("candle: no symbols are stored yet; `candle collect` fetches candles")
     for report in reports:
@@ -88,30 +97,20 @@ def verify(
 
 
 async def _verify_all(
-    session: Session, names: Sequence[str], query: SymbolQuery, start: str | None, end: str | None
-) -> list[Outcome[VerifyReport]]:
+    session: Session,
+    names: Sequence[str],
+    query: SymbolQuery,
+    bounds: tuple[str | None, str | None],
+    most: int | None,
+) -> tuple[list[Outcome[VerifyReport]], Revised | None]:
+    """What came of each symbol, and, unless `most` is 0, at most so many of their revisions."""
     import candle_core
 
     async with candle_core.open(session.config) as candles:
-        symbols = _named(names, await candles.symbols(query))
-        return [await attempt(str(one), candles.verify(one, start=start, end=end)) for one in symbols]
-
-
-def _named(names: Sequence[str], records: Sequence[SymbolRecord]) -> list[Symbol]:
-    """The symbols that are meant; without names all.
-
-    Raises:
-        UnknownSymbolError: a name means none.
-    """
-    for name in names:
-        if not any(_means(name, record) for record in records):
-            raise UnknownSymbolError(f"the database holds no symbol {name!r} of this kind; `candle verify` shows all")
-    meant = [record.symbol for record in records if not names or any(_means(name, record) for name in names)]
-    return sorted(meant)
-
-
-def _means(name: str, record: SymbolRecord) -> bool:
-    return name == str(record.symbol) or record.market.answers_to(name)
+        symbols = [record.symbol for record in chosen(names, await candles.symbols(query))]
+        start, end = bounds
+        revised = None if most == 0 else await find_revisions(candles, symbols, start, end, most)
+        return [await attempt(str(one), candles.verify(one, start=start, end=end)) for one in symbols], revised
 
 
 # ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -152,11 +151,12 @@ def _problems(report: VerifyReport) -> Iterator[str]:
         yield f"{anomaly.count:,} × {_WRONG[anomaly.kind]}, the first at {moment(anomaly.first)}"
 
 
-def _document(outcome: Outcome[VerifyReport]) -> dict[str, Any]:
+def _document(outcome: Outcome[VerifyReport], revised: Revised | None) -> dict[str, Any]:
     report = outcome.result
     if not isinstance(report, VerifyReport):
         return failure_document(outcome)
     head = {"name": outcome.name, "state": _state(report)}
     slots = fields_of(report.slots) | {"symbol": str(report.symbol), "covered": report.covered}
     found = {name: jsonable(getattr(report, name)) for name in ("revisions", "first", "last", "gaps", "anomalies")}
-    return head | slots | found
+    changed = {} if revised is None else {"revised": revision_documents(revised, outcome.name)}
+    return head | slots | found | changed
