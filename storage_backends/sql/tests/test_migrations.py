@@ -11,6 +11,8 @@ from candle_sqlite import SqliteStorage
 from candle_testkit.context import make_context
 from candle_testkit.contracts.storage.harness import BTC, SYMBOL, answer, candles
 
+NEWEST = MIGRATIONS[-1].version
+
 
 def add_notes(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE markets ADD COLUMN notes TEXT"))
@@ -28,13 +30,13 @@ def fail_half_way(connection: Connection) -> None:
 class Next(SqliteStorage):
     """The program after this one."""
 
-    migrations = (*MIGRATIONS, Migration(MIGRATIONS[-1].version + 1, add_notes))
+    migrations = (*MIGRATIONS, Migration(NEWEST + 1, add_notes))
 
 
 class Failing(SqliteStorage):
     """A program whose step does not work."""
 
-    migrations = (*MIGRATIONS, Migration(MIGRATIONS[-1].version + 1, fail_half_way))
+    migrations = (*MIGRATIONS, Migration(NEWEST + 1, fail_half_way))
 
 
 @pytest.fixture
@@ -64,9 +66,10 @@ def test_a_newer_database_is_refused(folder: Path) -> None:
     newer.candle_register([Registration(market=BTC, timeframes=("1h",))])
     newer.candle_close()
     storage = open_as(SqliteStorage, folder)
-    with pytest.raises(StorageSchemaError, match=r"version 2, .* up to 1; upgrade"):
+    refused = rf"version {NEWEST + 1}, .* up to {NEWEST}; upgrade"
+    with pytest.raises(StorageSchemaError, match=refused):
         storage.candle_symbols(SymbolQuery())
-    with pytest.raises(StorageSchemaError, match=r"version 2, .* up to 1; upgrade"):
+    with pytest.raises(StorageSchemaError, match=refused):
         storage.candle_save(SaveWrite(answers=(answer(candles([1])),)))
     storage.candle_close()
 

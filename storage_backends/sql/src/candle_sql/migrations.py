@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from candle_hookspecs import StorageSchemaError
-from candle_sql.tables import V_CANDLES, meta, metadata
+from candle_sql.tables import V_CANDLES, meta, metadata, revision_extras, revisions
 
 _VERSION: Final = "schema_version"
 
@@ -20,12 +20,20 @@ class Migration:
     apply: Callable[[Connection], None]
 
 
+_REVISIONS: Final = (revisions, revision_extras)
+
+
 def _create(connection: Connection) -> None:
-    metadata.create_all(connection, checkfirst=False)
+    first = [table for table in metadata.sorted_tables if table not in _REVISIONS]
+    metadata.create_all(connection, first, checkfirst=False)
     connection.execute(text(V_CANDLES))
 
 
-MIGRATIONS: Final[Sequence[Migration]] = (Migration(1, _create),)
+def _keep_revisions(connection: Connection) -> None:
+    metadata.create_all(connection, _REVISIONS, checkfirst=False)
+
+
+MIGRATIONS: Final[Sequence[Migration]] = (Migration(1, _create), Migration(2, _keep_revisions))
 """All steps in order. The tables of `candle_sql.tables` are those after the last step."""
 
 

@@ -57,6 +57,22 @@ def _decimal(name: str, comment: str) -> Column[Decimal]:
     return Column(name, ExactDecimal, comment=f"{comment}, exact decimal text")
 
 
+def _said() -> list[Column[Any]]:
+    """What an answer says of an open time, and when, and who."""
+    return [
+        _number("open", "first price, in quote units"),
+        _number("high", "highest price, in quote units"),
+        _number("low", "lowest price, in quote units"),
+        _number("close", "last price, in quote units"),
+        _number("volume", "traded amount, in base units"),
+        _number("quote_volume", "traded worth, in quote units; NULL where not given", nullable=True),
+        Column("trades", BigInteger, comment="number of trades; NULL where not given"),
+        _number("taker_buy_volume", "amount bought by takers, in base units; NULL where not given", nullable=True),
+        Column("answered_at", BigInteger, nullable=False, comment="the exchange's clock when it said so, UTC ms"),
+        Column("source_id", ForeignKey("sources.id"), nullable=False, comment="sources.id"),
+    ]
+
+
 meta: Final = Table(
     "candle_meta",
     metadata,
@@ -122,16 +138,7 @@ candles: Final = Table(
     metadata,
     _symbol_id(primary_key=True),
     Column("open_time", BigInteger, primary_key=True, nullable=False, comment="UTC ms, as the exchange said"),
-    _number("open", "first price, in quote units"),
-    _number("high", "highest price, in quote units"),
-    _number("low", "lowest price, in quote units"),
-    _number("close", "last price, in quote units"),
-    _number("volume", "traded amount, in base units"),
-    _number("quote_volume", "traded worth, in quote units; NULL where not given", nullable=True),
-    Column("trades", BigInteger, comment="number of trades; NULL where not given"),
-    _number("taker_buy_volume", "amount bought by takers, in base units; NULL where not given", nullable=True),
-    Column("answered_at", BigInteger, nullable=False, comment="the exchange's clock when it said so, UTC ms"),
-    Column("source_id", ForeignKey("sources.id"), nullable=False, comment="sources.id"),
+    *_said(),
     sqlite_with_rowid=False,
     postgresql_partition_by="HASH (symbol_id)",
     comment="Closed candles, as the exchange gave them; read them through v_candles",
@@ -146,6 +153,32 @@ candle_extras: Final = Table(
     _number("value", "its value"),
     sqlite_with_rowid=False,
     comment="Further columns that some exchanges give",
+)
+
+revisions: Final = Table(
+    "revisions",
+    metadata,
+    Column(
+        "id",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        comment="number by which revision_extras refers to it; of one open time, moment and rank the greatest counts",
+    ),
+    _symbol_id(),
+    Column("open_time", BigInteger, nullable=False, comment="candles.open_time"),
+    *_said(),
+    comment="What was said of a candle before what stands in candles",
+)
+Index("revisions_by_candle", revisions.c.symbol_id, revisions.c.open_time)
+
+revision_extras: Final = Table(
+    "revision_extras",
+    metadata,
+    Column("revision_id", ForeignKey("revisions.id"), primary_key=True, nullable=False, comment="revisions.id"),
+    Column("name", String, primary_key=True, nullable=False, comment="the column, as the provider declares it"),
+    _number("value", "its value"),
+    sqlite_with_rowid=False,
+    comment="Further columns of replaced statements",
 )
 
 coverage: Final = Table(
