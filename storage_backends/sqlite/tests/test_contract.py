@@ -17,3 +17,11 @@ class TestSqlite(StorageContract):
         query = f"SELECT {', '.join(COLUMNS)} FROM v_candles WHERE {' AND '.join(f'{name} = ?' for name in names)}"
         with closing(sqlite3.connect(storage.place)) as connection:
             return connection.execute(query, [getattr(symbol, name) for name in names]).fetchall()
+
+    def script(self, storage: SqliteStorage, sql: str) -> None:
+        with closing(sqlite3.connect(storage.place)) as connection:
+            connection.executescript(sql)
+
+    def select(self, storage: SqliteStorage, sql: str) -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(storage.place)) as connection:
+            return connection.execute(sql).fetchall()

@@ -225,17 +225,20 @@ class SqlStorage(ABC):
             symbol_ids = facts.crowded(connection, older_than)
         changed, writing = 0, 0.0
         for symbol_id in symbol_ids:
-            with self._read() as connection:
-                bundles = facts.bundles(connection, symbol_id, older_than)
-            for bundle in bundles:  # a transaction each, so that no writer waits for all of them
-                if writing > STEP:
-                    return Step(changed, more=True)
-                start = time.perf_counter()
-                with self._write() as connection:
-                    self._lock(connection, (symbol_id,))
-                    changed += facts.unite(connection, bundle)
-                writing += time.perf_counter() - start
+            while bundles := self._bundles(symbol_id, older_than):
+                for bundle in bundles:  # a transaction each, so that no writer waits for all of them
+                    if writing > STEP:
+                        return Step(changed, more=True)
+                    start = time.perf_counter()
+                    with self._write() as connection:
+                        self._lock(connection, (symbol_id,))
+                        changed += facts.unite(connection, bundle)
+                    writing += time.perf_counter() - start
         return Step(changed)
+
+    def _bundles(self, symbol_id: int, older_than: int) -> list[facts.Bundle]:
+        with self._read() as connection:
+            return facts.bundles(connection, symbol_id, older_than)
 
     @hookimpl
     def candle_status(self) -> StorageStatus:

@@ -35,6 +35,7 @@ from candle_hookspecs import (
     SaveWrite,
     Span,
     StorageCapabilities,
+    StorageStatus,
     Symbol,
     SymbolQuery,
     SymbolRecord,
@@ -274,6 +275,20 @@ class MemoryStorage:
                 pending[kind] = replace(last, span=span, answered_at=min(last.answered_at, fact.answered_at))
         series.facts = united | set(pending.values())
         return before - len(series.facts)
+
+    @hookimpl
+    def candle_status(self) -> StorageStatus:
+        """How much is kept."""
+        with self._lock:
+            kept = self.series.values()
+            return StorageStatus(
+                place="memory",
+                schema=1 if kept else 0,
+                symbols=len(kept),
+                candles=sum(len(series.rows) for series in kept),
+                facts=sum(len(series.facts) for series in kept),
+                revisions=sum(series.revisions for series in kept) if self.capabilities.revisions else 0,
+            )
 
     @hookimpl
     def candle_close(self) -> None:

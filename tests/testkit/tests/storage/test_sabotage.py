@@ -12,6 +12,8 @@ from candle_testkit.context import make_context
 from candle_testkit.contracts.storage import StorageContract
 from candle_testkit.memory import MemoryStorage
 
+from . import sabotaged_execution  # noqa: F401 - enters its storages beside the others
+from .executing import ExecutingMemory
 from .sabotaged import SABOTAGED
 from .test_memory import TestMemory as Honest
 
@@ -25,6 +27,12 @@ def failures(storage: type[MemoryStorage], checks: list[str], folder: Path) -> d
         def open(self, folder: Path) -> MemoryStorage:
             return storage(storage.Settings(), make_context(folder, "memory"))
 
+        def script(self, storage: ExecutingMemory, sql: str) -> None:
+            storage.tables.executescript(sql)
+
+        def select(self, storage: ExecutingMemory, sql: str) -> list[tuple[object, ...]]:
+            return storage.tables.execute(sql).fetchall()
+
     found: dict[str, BaseException] = {}
     for name in checks:
         own = folder / storage.__name__ / name
@@ -33,7 +41,8 @@ def failures(storage: type[MemoryStorage], checks: list[str], folder: Path) -> d
         check = getattr(adopter, name)
         database = adopter.database(own)
         try:
-            check(**({"db": database} if "db" in inspect.signature(check).parameters else {"tmp_path": own}))
+            given = {"db": database, "tmp_path": own}
+            check(**{name: given[name] for name in inspect.signature(check).parameters})
         except pytest.skip.Exception:
             pass
         except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - whatever comes of it is a finding
@@ -43,8 +52,9 @@ def failures(storage: type[MemoryStorage], checks: list[str], folder: Path) -> d
     return found
 
 
-def test_an_honest_storage_passes_every_check(tmp_path: Path) -> None:
-    assert failures(MemoryStorage, CHECKS, tmp_path) == {}
+@pytest.mark.parametrize("storage", [MemoryStorage, ExecutingMemory])
+def test_an_honest_storage_passes_every_check(storage: type[MemoryStorage], tmp_path: Path) -> None:
+    assert failures(storage, CHECKS, tmp_path) == {}
 
 
 @pytest.mark.parametrize("storage", SABOTAGED, ids=lambda storage: storage.__name__)

@@ -8,6 +8,8 @@ Adopt it by saying how to open the storage and how to look into it without its h
 
         def stored(self, storage, symbol):
             return independent_rows(symbol)  # the values of COLUMNS, None where unknown
+
+A storage that executes operations on a user's own tables also says how to run SQL without its help: `script`, `select`.
 """
 
 from collections.abc import Iterator
@@ -17,17 +19,29 @@ import pytest
 
 from candle_testkit.contracts.storage.candles import CandleChecks
 from candle_testkit.contracts.storage.catalogue import CatalogueChecks
+from candle_testkit.contracts.storage.execution import ExecutionChecks
 from candle_testkit.contracts.storage.harness import Database, StorageHarness
+from candle_testkit.contracts.storage.machine import StoryChecks
 from candle_testkit.contracts.storage.merging import MergeChecks
 from candle_testkit.contracts.storage.proof import ProofChecks
 from candle_testkit.contracts.storage.random import RandomChecks
 from candle_testkit.contracts.storage.safety import SafetyChecks
+from candle_testkit.contracts.storage.upkeep import UpkeepChecks
 
 __all__ = ["Database", "StorageContract"]
 
 
 class StorageContract(
-    CatalogueChecks, CandleChecks, MergeChecks, ProofChecks, SafetyChecks, RandomChecks, StorageHarness
+    CatalogueChecks,
+    CandleChecks,
+    MergeChecks,
+    ProofChecks,
+    SafetyChecks,
+    RandomChecks,
+    ExecutionChecks,
+    UpkeepChecks,
+    StoryChecks,
+    StorageHarness,
 ):
     """Every check. Subclass it, and define `open` and `stored`."""
 

@@ -28,6 +28,7 @@ from candle_hookspecs import (
     SaveWrite,
     Span,
     StorageCapabilities,
+    StorageStatus,
     Symbol,
     SymbolQuery,
     SymbolRecord,
@@ -130,15 +131,21 @@ def rows_of(batch: CandleBatch) -> list[StoredRow]:
 class Database:
     """One storage under test. Hooks written `def` run in worker threads, as in the kernel; `async def` on one loop."""
 
-    def __init__(self, opener: Callable[[], Any], reader: Callable[[Any, Symbol], Iterable[Sequence[Any]]]) -> None:
-        self._opener, self._reader = opener, reader
+    def __init__(
+        self,
+        opener: Callable[[], Any],
+        reader: Callable[[Any, Symbol], Iterable[Sequence[Any]]],
+        script: Callable[[Any, str], None] | None = None,
+        select: Callable[[Any, str], Iterable[Sequence[Any]]] | None = None,
+    ) -> None:
+        self._opener, self._reader, self._script, self._select = opener, reader, script, select
         self._runner = asyncio.Runner()
         self.storage = opener()
         self.capabilities: StorageCapabilities = self.storage.capabilities
 
-    def call(self, hook: str, value: Any, *, on: Any = None) -> Any:
+    def call(self, hook: str, *values: Any, on: Any = None) -> Any:
         """Call a hook of the storage, or of another one."""
-        return self._runner.run(_adapted(getattr(on or self.storage, hook), value))
+        return self._runner.run(_adapted(getattr(on or self.storage, hook), *values))
 
     def together(self, *calls: tuple[str, Any]) -> list[Any]:
         """Call hooks at the same time; the results in the order given."""
@@ -205,6 +212,21 @@ class Database:
         report: MaintenanceReport = self.call("candle_maintain", task)
         return report
 
+    def status(self) -> StorageStatus:
+        """How it stands."""
+        status: StorageStatus = self.call("candle_status")
+        return status
+
+    def script(self, sql: str) -> None:
+        """Run statements by the adopter's independent way in."""
+        assert self._script, "this database was opened without a way to run SQL"
+        self._script(self.storage, sql)
+
+    def select(self, sql: str) -> list[tuple[Any, ...]]:
+        """Query by the adopter's independent way in."""
+        assert self._select, "this database was opened without a way to run SQL"
+        return [tuple(row) for row in self._select(self.storage, sql)]
+
     def stored(self, symbol: Symbol = SYMBOL) -> list[StoredRow]:
         """The rows by the adopter's independent way in, in time order."""
         return sorted((tuple(row) for row in self._reader(self.storage, symbol)), key=lambda row: row[0] or 0)
@@ -227,8 +249,19 @@ class StorageHarness:
         """The candles of a registered symbol, not read by the storage: values of `COLUMNS`, None where unknown."""
         raise NotImplementedError(f"{type(self).__name__!r} must give an independent way in: def stored(self, ...)")
 
+    def script(self, storage: Any, sql: str) -> None:
+        """Run SQL statements in its database and commit them, not by the storage.
+
+        Needed where `capabilities.executes`: the suite makes a user's tables with it.
+        """
+        raise NotImplementedError(f"{type(self).__name__!r} must say how to run SQL: def script(self, storage, sql)")
+
+    def select(self, storage: Any, sql: str) -> Iterable[Sequence[Any]]:
+        """The rows of a query, not run by the storage. Needed where `capabilities.executes`."""
+        raise NotImplementedError(f"{type(self).__name__!r} must say how to query: def select(self, storage, sql)")
+
     def database(self, folder: Path) -> Database:
         """A storage opened in the folder, with `SYMBOL` registered. The caller closes it."""
-        database = Database(lambda: self.open(folder), self.stored)
+        database = Database(lambda: self.open(folder), self.stored, self.script, self.select)
         database.register()
         return database
