@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import candle_core
-from candle_core.importing import Runs
+from candle_core.coverage import Runs
 from candle_core.importing import files as candle_files
 from candle_core.importing.names import NamedFor, read_name
 from candle_core.timeframes import Grid
@@ -32,7 +32,7 @@ def batch(open_times: list[int]) -> CandleBatch:
 @given(slots=st.sets(st.integers(0, 60)), astray=st.sets(st.integers(0, 59)), cut=st.integers(0, 60))
 def test_a_slot_is_proven_if_and_only_if_it_has_a_row(slots: set[int], astray: set[int], cut: int) -> None:
     moments = sorted({slot * MINUTE for slot in slots} | {slot * MINUTE + 31_000 for slot in astray})
-    runs = Runs(Grid.of("1m"))
+    runs = Runs(Grid.of("1m"), "import", 0)
     parts = [part for part in (moments[:cut], moments[cut:]) if part]
     facts = [fact for part in parts for fact in runs.facts(batch(part))]
     proven = {slot for slot in range(-1, 62) if any(slot * MINUTE in fact.span for fact in facts)}
@@ -41,7 +41,7 @@ def test_a_slot_is_proven_if_and_only_if_it_has_a_row(slots: set[int], astray: s
 
 
 def test_neighbours_in_two_batches_make_facts_that_touch() -> None:
-    runs = Runs(Grid.of("1M"))
+    runs = Runs(Grid.of("1M"), "import", 0)
     january, february, march, june = (to_ms(f"2024-0{month}-01") for month in (1, 2, 3, 6))
     first, second = ([fact.span for fact in runs.facts(batch(part))] for part in ([january, february], [march, june]))
     assert [(span.start, span.end) for span in first] == [(january, february + 1)]

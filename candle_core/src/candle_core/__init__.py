@@ -14,7 +14,9 @@ import typing
 
 if typing.TYPE_CHECKING:
     from candle_core import blocking
+    from candle_core.batch import BatchDBManager, BatchOperation
     from candle_core.manager import Candles, open
+    from candle_core.writer import BatchConfig
     from candle_hookspecs import (
         CandleBatch,
         CandleError,
@@ -22,12 +24,17 @@ if typing.TYPE_CHECKING:
         CollectionPlan,
         CollectionProgress,
         CollectionSummary,
+        OperationType,
+        Priority,
         SlotReport,
         Symbol,
         VerifyReport,
     )
 
 __all__ = [
+    "BatchConfig",
+    "BatchDBManager",
+    "BatchOperation",
     "CandleBatch",
     "CandleError",
     "Candles",
@@ -35,6 +42,8 @@ __all__ = [
     "CollectionPlan",
     "CollectionProgress",
     "CollectionSummary",
+    "OperationType",
+    "Priority",
     "SlotReport",
     "Symbol",
     "VerifyReport",
@@ -43,6 +52,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BatchConfig": "candle_core.writer",
+    "BatchDBManager": "candle_core.batch",
+    "BatchOperation": "candle_core.batch",
     "CandleBatch": "candle_hookspecs",
     "CandleError": "candle_hookspecs",
     "Candles": "candle_core.manager",
@@ -50,6 +62,8 @@ _HOMES = {
     "CollectionPlan": "candle_hookspecs",
     "CollectionProgress": "candle_hookspecs",
     "CollectionSummary": "candle_hookspecs",
+    "OperationType": "candle_hookspecs",
+    "Priority": "candle_hookspecs",
     "SlotReport": "candle_hookspecs",
     "Symbol": "candle_hookspecs",
     "VerifyReport": "candle_hookspecs",

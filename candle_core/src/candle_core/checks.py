@@ -58,6 +58,15 @@ def settled_until(grid: Grid, exchange_time: int, settle: int) -> int:
     return grid.floor(exchange_time - settle)
 
 
+def unsound(batch: CandleBatch) -> str:
+    """A price or volume that is no finite number, by column and moment; empty: there is none."""
+    for name in (*PRICE_COLUMNS, "volume"):
+        finite = np.isfinite(getattr(batch, name))
+        if not finite.all():
+            return f"{name!r} at {iso(int(batch.open_time[finite.argmin()]))}"
+    return ""
+
+
 def check(page: Page, grid: Grid, capabilities: ProviderCapabilities) -> CheckedPage:
     """Keep what is final.
 
@@ -65,11 +74,8 @@ def check(page: Page, grid: Grid, capabilities: ProviderCapabilities) -> Checked
         MalformedAnswerError: a price or volume that is no finite number; nothing of such a page is kept.
     """
     batch = page.batch
-    for name in (*PRICE_COLUMNS, "volume"):
-        column = getattr(batch, name)
-        if not np.isfinite(column).all():
-            moment = iso(int(batch.open_time[~np.isfinite(column)][0]))
-            raise MalformedAnswerError(f"{name!r} at {moment} is no number in the answer to {page.request!s}")
+    if problem := unsound(batch):
+        raise MalformedAnswerError(f"{problem} is no number in the answer to {page.request!s}")
     settled = settled_until(grid, page.answered_at, capabilities.settle)
     closed = grid.closes(batch.open_time) <= page.answered_at - capabilities.settle
     if not closed.all():

@@ -1,12 +1,14 @@
 """Coverage arithmetic: from the facts in the database to what is known and what is missing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
+
 from candle_core.spans import Spans
 from candle_core.timeframes import Grid
-from candle_hookspecs import Coverage, CoverageState, Span, TimeRange, to_datetime
+from candle_hookspecs import CandleBatch, Coverage, CoverageState, Evidence, Ints, Span, TimeRange, to_datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +69,35 @@ def slot_ranges(spans: Spans, grid: Grid) -> tuple[TimeRange, ...]:
 def count_slots(spans: Spans, grid: Grid) -> int:
     """How many grid slots the parts hold together."""
     return sum(grid.count(span) for span in spans)
+
+
+@dataclass(slots=True)
+class Runs:
+    """Turns rows into facts: one for each run of candles in neighbouring slots, so that no slot without one is proven.
+
+    What lies between two neighbouring slots holds none, so it is never asked for and need not be proven.
+
+    Attributes:
+        source, answered_at: as the rows bear them.
+    """
+
+    grid: Grid
+    source: str
+    answered_at: int
+    _last: int | None = None
+
+    def facts(self, batch: CandleBatch) -> Iterator[Coverage]:
+        """The facts of a batch; where it continues the batch before, its first fact begins where that one's ended."""
+        moments: Ints = batch.open_time[self.grid.on_grid(batch.open_time)]
+        if not len(moments):
+            return
+        slots = self.grid.indices(moments)
+        breaks = np.flatnonzero(np.diff(slots) != 1) + 1
+        starts, ends = moments[[0, *breaks]].tolist(), moments[[*(breaks - 1), -1]].tolist()
+        if self._last is not None and self.grid.after(self._last) == starts[0]:
+            starts[0] = self._last + 1
+        self._last = ends[-1]
+        for start, end in zip(starts, ends, strict=True):
+            yield Coverage(
+                Span(start, end + 1), CoverageState.ANSWERED, Evidence.IMPORTED, self.source, self.answered_at
+            )

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
+from candle_core.coverage import Runs
 from candle_core.discovery import PluginKind, installed_plugins
 from candle_core.importing.files import CandleFile
 from candle_core.importing.names import read_name
@@ -24,16 +25,11 @@ from candle_hookspecs import (
     Answer,
     BadInputError,
     CandleBatch,
-    Coverage,
-    CoverageState,
-    Evidence,
     ImportSummary,
-    Ints,
     Market,
     RateLimitedError,
     Registration,
     SaveReceipt,
-    Span,
     Symbol,
     SymbolLike,
     SymbolQuery,
@@ -143,31 +139,6 @@ class Survey:
 
 
 @dataclass(slots=True)
-class Runs:
-    """Turns rows into facts: one for each run of candles in neighbouring slots, so that no slot without one is proven.
-
-    What lies between two neighbouring slots holds none, so it is never asked for and need not be proven.
-    """
-
-    grid: Grid
-    _last: int | None = None
-
-    def facts(self, batch: CandleBatch) -> Iterator[Coverage]:
-        """The facts of a batch; where it continues the batch before, its first fact begins where that one's ended."""
-        moments: Ints = batch.open_time[self.grid.on_grid(batch.open_time)]
-        if not len(moments):
-            return
-        slots = self.grid.indices(moments)
-        breaks = np.flatnonzero(np.diff(slots) != 1) + 1
-        starts, ends = moments[[0, *breaks]].tolist(), moments[[*(breaks - 1), -1]].tolist()
-        if self._last is not None and self.grid.after(self._last) == starts[0]:
-            starts[0] = self._last + 1
-        self._last = ends[-1]
-        for start, end in zip(starts, ends, strict=True):
-            yield Coverage(Span(start, end + 1), CoverageState.ANSWERED, Evidence.IMPORTED, SOURCE, UNDATED)
-
-
-@dataclass(slots=True)
 class _Tally:
     done: int = 0
     still_open: int = 0
@@ -259,7 +230,7 @@ class Import:
         return (min(now, written) if written >= survey.last else now) - provider.capabilities.settle
 
     async def _store(self, file: CandleFile, record: SymbolRecord, grid: Grid, survey: Survey, until: int) -> _Tally:
-        tally, runs = _Tally(), Runs(grid)
+        tally, runs = _Tally(), Runs(grid, SOURCE, UNDATED)
         async with aclosing(_batches(file)) as batches:
             async for batch in batches:
                 closed = batch[grid.closes(batch.open_time) <= until]

@@ -31,7 +31,7 @@ class Work:
         rows, size: how much it is, in rows and in bytes.
         fill: rows that make a transaction: with so many in its line nothing more is waited for.
         due: the moment at which it goes even so, on the clock of the event loop.
-        done: what the database said.
+        done: what the database said. seconds: its share of the transaction that wrote it.
     """
 
     line: Hashable
@@ -43,6 +43,7 @@ class Work:
     fill: int
     due: float
     done: "Future[Any]"
+    seconds: float = 0.0
 
 
 @dataclass(slots=True, eq=False)

@@ -31,6 +31,11 @@ class Schedule:
         self.last: dict[MaintenanceTask, datetime] = {}
         """When a task was last done, by the machine's clock."""
 
+    @property
+    def tasks(self) -> tuple[MaintenanceTask, ...]:
+        """What is done on time."""
+        return tuple(self._intervals)
+
     def start(self) -> None:
         """Set the timers. They keep nothing alive."""
         for task in self._intervals:

@@ -1,6 +1,7 @@
 """The one way to the database: answers, operations and upkeep, each transaction at its priority."""
 
 import asyncio
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,7 +9,7 @@ from typing import Any, Final
 from candle_core.dispatch import StorageHooks
 from candle_core.writer.config import BatchConfig
 from candle_core.writer.queue import UPKEEP, Task, Work, WorkQueue
-from candle_core.writer.sizes import size_of_batch, size_of_rows
+from candle_core.writer.sizes import size_of_batch
 from candle_core.writer.upkeep import Schedule
 from candle_hookspecs import (
     Answer,
@@ -16,7 +17,6 @@ from candle_hookspecs import (
     MaintenanceReport,
     MaintenanceTask,
     Operation,
-    OperationType,
     PluginError,
     Priority,
     SaveReceipt,
@@ -96,30 +96,32 @@ class Writer:
             StorageError: nothing of the answer was stored.
         """
         await self.room(lambda: self._queue.rows < self._buffer_rows)
-        work = self.put_answer(answer, priority, self._transaction_rows)
+        work = self.put(answer, priority, fill=self._transaction_rows, size=size_of_batch(answer.batch))
         receipt: SaveReceipt = await self._finished(work)
         return receipt
 
-    def put_answer(self, answer: Answer, priority: Priority, fill: int, wait: float = 0.0) -> Work:
-        """Queue an answer; `Work.done` gets the receipt.
+    def put(self, task: Task, priority: int, *, fill: int, size: int, wait: float = 0.0) -> Work:
+        """Queue something, without a bound; `Work.done` gets what the database says.
+
+        That is a `SaveReceipt` for an answer, a number of rows for an operation (both: since its last neighbour was
+        told), a `MaintenanceReport` for a step of upkeep.
 
         Args:
-            answer: closed candles of a registered symbol.
+            task: an answer of a registered symbol, rows for a table, or upkeep.
             priority: when it goes.
             fill: rows that make a transaction.
+            size: bytes that it holds in memory until then.
             wait: seconds for which it may wait for company.
         """
-        size, rows = size_of_batch(answer.batch), len(answer.batch)
-        return self._put(answer.symbol, "save", priority, answer, rows=rows, size=size, fill=fill, wait=wait)
-
-    def put_operation(self, operation: Operation, priority: Priority, wait: float = 0.0) -> Work:
-        """Queue rows for a table; `Work.done` gets the number of rows touched since its last neighbour was told."""
-        kind = (operation.type, operation.table, operation.key)
-        line = (operation.table, priority)
-        update = operation.type is OperationType.UPDATE
-        fill = self.config.update_batch_size if update else self.config.insert_batch_size
-        rows, size = len(operation.rows), size_of_rows(operation.rows)
-        return self._put(line, kind, priority, operation, rows=rows, size=size, fill=fill, wait=wait)
+        loop = asyncio.get_running_loop()
+        line, kind, rows = _place(task, priority)
+        work = Work(
+            line=line, kind=kind, priority=priority, task=task, rows=rows, size=size, fill=fill,
+            due=loop.time() + wait if wait else 0.0, done=loop.create_future(),
+        )  # fmt: skip
+        self._queue.put(work, loop.time())
+        self._wake()
+        return work
 
     async def maintain(self, task: MaintenanceTask) -> MaintenanceReport:
         """Do a task to its end, step by step, each when nothing that a user waits for is in the queue.
@@ -129,24 +131,11 @@ class Writer:
         """
         seconds, changed, problems = 0.0, 0, list[str]()
         while True:
-            work = self._put("upkeep", task, UPKEEP, task, rows=0, size=0, fill=1, wait=0.0)
-            report: MaintenanceReport = await self._finished(work)
+            report: MaintenanceReport = await self._finished(self.put(task, UPKEEP, fill=1, size=0))
             seconds, changed = seconds + report.seconds, changed + report.changed
             problems += report.problems
             if not report.more:
                 return MaintenanceReport(task=task, seconds=seconds, changed=changed, problems=tuple(problems))
-
-    def _put(
-        self, line: Hashable, kind: Hashable, priority: int, task: Task, *, rows: int, size: int, fill: int, wait: float
-    ) -> Work:
-        loop = asyncio.get_running_loop()
-        work = Work(
-            line=line, kind=kind, priority=priority, task=task, rows=rows, size=size, fill=fill,
-            due=loop.time() + wait if wait else 0.0, done=loop.create_future(),
-        )  # fmt: skip
-        self._queue.put(work, loop.time())
-        self._wake()
-        return work
 
     async def _finished(self, work: Work) -> Any:
         return await asyncio.shield(work.done)
@@ -198,9 +187,7 @@ class Writer:
     async def _drain(self, works: list[Work]) -> None:
         loop = asyncio.get_running_loop()
         while works:
-            began = loop.time()
             await self._commit(works)
-            self.totals.seconds += loop.time() - began
             self._queue.release(works, loop.time())
             async with self._room:
                 self._room.notify_all()
@@ -210,6 +197,7 @@ class Writer:
     async def _commit(self, works: list[Work]) -> None:
         """Write works in one transaction; if one of them may be at fault, each in a transaction of its own."""
         self.totals.transactions += 1
+        began = time.perf_counter()
         try:
             results = await self._write([work.task for work in works])
         except Exception as error:  # noqa: BLE001 - handed to those who wait for it
@@ -217,14 +205,22 @@ class Writer:
                 for work in works:
                     await self._commit([work])
             else:
+                self._took(works, began)
                 for work in works:
                     self._fail(work, error)
         else:
+            self._took(works, began)
             for work, result in zip(works, results, strict=True):
                 if work.priority != UPKEEP:
                     self.totals.works += 1
                     self.totals.rows += work.rows
                 work.done.set_result(result)
+
+    def _took(self, works: list[Work], began: float) -> None:
+        seconds = time.perf_counter() - began
+        self.totals.seconds += seconds
+        for work in works:
+            work.seconds = seconds / len(works)
 
     def _fail(self, work: Work, error: Exception) -> None:
         self.totals.failed += 1
@@ -243,3 +239,12 @@ class Writer:
             together = Operation(table=first.table, type=first.type, rows=rows, key=first.key)
             return [await self._storage.execute(together), *([0] * (len(tasks) - 1))]
         return [await self._storage.maintain(task) for task in tasks if isinstance(task, MaintenanceTask)]
+
+
+def _place(task: Task, priority: int) -> tuple[Hashable, Hashable, int]:
+    """The line of a task, with whom it may share a transaction, and its rows."""
+    if isinstance(task, Answer):
+        return task.symbol, "save", len(task.batch)
+    if isinstance(task, Operation):
+        return (task.table, priority), (task.type, task.table, task.key), len(task.rows)
+    return "upkeep", task, 0
