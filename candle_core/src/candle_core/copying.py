@@ -179,7 +179,9 @@ class _Copy:
 
     async def _save(self, answers: Sequence[Answer]) -> int:
         """Commit answers in their order; how many rows were not there."""
-        works = [self._writer.put_answer(answer, Priority.LOW, CHUNK) for answer in answers]
+        works = [
+            self._writer.put(answer, Priority.LOW, fill=CHUNK, size=size_of_batch(answer.batch)) for answer in answers
+        ]
         receipts = [await asyncio.shield(work.done) for work in works]
         return sum(receipt.inserted + receipt.revised for receipt in receipts)
 

@@ -99,6 +99,11 @@ class Candles:
         self._kernel = kernel
         self._catalogue = Catalogue(kernel)
 
+    @property
+    def kernel(self) -> Kernel:
+        """The wiring underneath, for the rooms of this package."""
+        return self._kernel
+
     async def close(self) -> None:
         """Commit what was handed in, then close every plugin. `open` calls it."""
         await self._kernel.close()
