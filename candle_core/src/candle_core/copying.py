@@ -14,7 +14,6 @@ from candle_core.kernel import Kernel
 from candle_core.ranges import ALL_TIME
 from candle_core.symbols import chosen
 from candle_core.writer.sizes import size_of_batch
-from candle_core.writer.sizes import size_of_batch
 from candle_hookspecs import (
     Answer,
     BadInputError,
