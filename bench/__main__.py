@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import budget, collect, decode, modes, parallel, storage
+from bench import budget, collect, decode, modes, parallel, storage, writer
 
 MEASURES = {
     "storage": storage.run,
@@ -11,6 +11,7 @@ MEASURES = {
     "modes": modes.run,
     "parallel": parallel.run,
     "budget": budget.run,
+    "writer": writer.run,
 }
 
 

@@ -77,6 +77,7 @@ async def test_the_four_operations(store: Store) -> None:
 
 async def test_callbacks_plain_and_async_are_told_when_it_is_durable(store: Store) -> None:
     told: list[tuple[BatchOperation, int]] = []
+    identity = ""
 
     def count() -> int:
         ((number,),) = store.run("SELECT count(*) FROM orders")
