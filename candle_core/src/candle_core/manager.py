@@ -440,6 +440,8 @@ class Candles:
         """
         if count is not None and count < 1:
             raise BadSpanError(f"a count of {count!r} is no range; give at least 1")
+        if as_of is not None:
+            need_revisions(self._kernel.storage(), "what was known then")
         record = await self._catalogue.known(self._catalogue.query(symbol, timeframe, exchange, tradetype))
         read = LoadRead(
             symbol=record.symbol,
@@ -449,8 +451,6 @@ class Candles:
             newest_first=start is None and count is not None,
             as_of=None if as_of is None else to_ms(as_of),
         )
-        if as_of is not None:
-            need_revisions(self._kernel.storage(), "what was known then")
         return await read_all(self._kernel.storage(), read)
 
     # ── taking back ─────────────────────────────────────────────────────────────────────────────────────────────────
