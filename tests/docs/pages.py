@@ -62,7 +62,7 @@ class Reader:
         if block.kind == "toml":
             (self.folder / "candle.toml").write_text(self.here(block.text))
         elif block.kind == "python":
-            self.run(block.text)
+            self.run(self.here(block.text))
         else:
             commands = [line for line in block.text.splitlines() if line.startswith("$ ")]
             return "".join(f"{line}\n{self.there(self.type(line[2:]))}" for line in commands)
