@@ -28,6 +28,7 @@ from sqlalchemy import (
     delete,
     insert,
     inspect,
+    text,
     update,
 )
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError, StatementError
@@ -40,6 +41,11 @@ from candle_sql.tables import meta, metadata
 
 _PLAIN: Final = (type(None), str, int, float, bytes)
 _MOMENTS: Final = (date, time)  # a datetime is a date
+
+_SQLITE_UNIQUE: Final = text(
+    "SELECT i.name, c.name FROM pragma_index_list(:name) AS i, pragma_index_info(i.name) AS c "
+    'WHERE i."unique" AND NOT i.partial'
+)
 
 _Statement: TypeAlias = Callable[["_Target", Collection[str]], Executable]
 
@@ -64,7 +70,7 @@ def run(connection: Connection, operation: Operation, place: str) -> int:
             the database cannot hold.
         StorageConstraintError: a rule of the table is broken.
     """
-    target = _Target(inspect(connection), operation, place)
+    target = _Target(connection, operation, place)
     for row in operation.rows:
         target.check(row)
     statement, touched = _STATEMENTS[operation.type], 0
@@ -83,9 +89,9 @@ class _Target:
     Columns and parameters go by numbers: hostile names are spelled out by SQLAlchemy's quoting alone.
     """
 
-    def __init__(self, inspector: Inspector, operation: Operation, place: str) -> None:
-        self._operation, self._place = operation, place
-        self._inspector = inspector
+    def __init__(self, connection: Connection, operation: Operation, place: str) -> None:
+        self._connection, self._operation, self._place = connection, operation, place
+        self._inspector = inspector = inspect(connection)
         _refuse_table(operation.table, inspector.get_table_names(), place)
         self._columns = {column["name"]: column for column in inspector.get_columns(operation.table)}
         self._numbers = {name: number for number, name in enumerate(self._columns)}
@@ -110,7 +116,7 @@ class _Target:
 
     def conflicting(self) -> Any:
         """The dialect's own INSERT, which can be told what to do on conflict."""
-        dialect = import_module(f"sqlalchemy.dialects.{self._inspector.dialect.name}")
+        dialect = import_module(f"sqlalchemy.dialects.{self._connection.dialect.name}")
         return dialect.insert(self.table)
 
     def matches(self) -> ColumnElement[bool]:
@@ -154,9 +160,7 @@ class _Target:
     def _refuse_ambiguous(self, key: tuple[str, ...], primary: tuple[str, ...]) -> None:
         """An UPSERT needs the database's own word that no two rows can have one key."""
         name = self._operation.table
-        indexes = self._inspector.get_indexes(name, include_auto_indexes=True)
-        unique = [primary, *(index["column_names"] for index in indexes if index["unique"] and _whole(index))]
-        if not any(set(columns) == set(key) for columns in unique if columns):
+        if set(key) not in (set(primary), *_unique(self._connection, self._inspector, name)):
             raise BadInputError(
                 f"table {name!r} in {self._place!r} has no unique constraint over {key!r}, so that UPSERT cannot tell "
                 "which row is meant; add one, or use UPDATE and INSERT"
@@ -185,10 +189,20 @@ def _nearest(name: object, known: Collection[str]) -> str:
     return f"did you mean {near[0]!r}?" if near else f"it has {sorted(known)[:5]!r}"
 
 
-def _whole(index: Any) -> bool:
-    """Whether it speaks of all rows, and of columns only."""
-    partial = any(name.endswith("_where") for name in index.get("dialect_options", ()))
-    return not partial and None not in index["column_names"]
+def _unique(connection: Connection, inspector: Inspector, name: str) -> list[set[str | None]]:
+    """The columns of each unique constraint and index that speaks of all rows; None for what is not a column."""
+    if connection.dialect.name == "sqlite":  # SQLAlchemy warns of every index over an expression there
+        found: dict[str, set[str | None]] = {}
+        for index, column in connection.execute(_SQLITE_UNIQUE, {"name": name}):
+            found.setdefault(index, set()).add(column)
+        return list(found.values())
+    indexes = inspector.get_indexes(name)
+    partial = "postgresql_where"
+    return [
+        set(index["column_names"])
+        for index in indexes
+        if index["unique"] and partial not in index.get("dialect_options", ())
+    ]
 
 
 # ── statements ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,13 +1,12 @@
 """How a database stands, told without looking at a candle."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from sqlalchemy import Connection, func, inspect, select, table
+from sqlalchemy import Connection, Table, func, inspect, select
 
 from candle_hookspecs import StorageStatus
 from candle_sql.migrations import Migration, needs_upgrade, stored_version
-from candle_sql.tables import coverage, meta, symbols
+from candle_sql.tables import coverage, meta, revisions, symbols
 
 
 def holds_candles(connection: Connection) -> bool:
@@ -49,10 +48,10 @@ def read(
         symbols=counted,
         candles=int(rows),  # a sum is a Decimal where the database says so
         facts=_count(connection, coverage),
-        revisions=_count(connection, table("revisions")) if inspect(connection).has_table("revisions") else 0,
+        revisions=_count(connection, revisions) if inspect(connection).has_table(revisions.name) else 0,
         details=details,
     )
 
 
-def _count(connection: Connection, of: Any) -> int:
+def _count(connection: Connection, of: Table) -> int:
     return connection.scalar(select(func.count()).select_from(of)) or 0

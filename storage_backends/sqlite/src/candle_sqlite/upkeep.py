@@ -32,41 +32,54 @@ def _checkpoint(connections: Connections) -> Step:
 
 def _analyze(connections: Connections) -> Step:
     """Let the planner know the sizes of tables that it knows nothing of, or that have grown much since."""
-    start, changed = time.perf_counter(), 0
+    with connections.beside() as driver:
+        worthwhile = _worthwhile(driver)
+    changed = 0
     with connections.outside() as driver:
         driver.execute(f"PRAGMA analysis_limit = {_SAMPLE}")
-        _plan_for_every_index(driver)
-        for (statement,) in driver.execute(f"PRAGMA optimize({_CHANGED})").fetchall():
-            if time.perf_counter() - start > STEP:
-                return Step(changed, more=True)
+        start = time.perf_counter()
+        for statement in worthwhile:
             driver.execute(statement)
             changed += 1
-    return Step(changed)
+            if time.perf_counter() - start > STEP:
+                break
+    return Step(changed, more=changed < len(worthwhile))
 
 
-def _plan_for_every_index(driver: sqlite3.Connection) -> None:
-    """Before 3.46, SQLite considers only tables for which this connection has planned a query by an index."""
-    for table, column in driver.execute(
+def _worthwhile(driver: sqlite3.Connection) -> list[str]:
+    """The ANALYZE statements that would pay, by SQLite's own judgement.
+
+    Before 3.46 it considers only tables for which this connection has planned a query by an index; so one is planned.
+    Empty tables it would have analysed again and again.
+    """
+    indexed = driver.execute(
         "SELECT t.name, c.name FROM sqlite_master AS t, pragma_index_list(t.name) AS i, pragma_index_info(i.name) AS c "
         "WHERE t.type = 'table' AND c.seqno = 0 AND c.name IS NOT NULL"
-    ).fetchall():
-        table_name, column_name = (f'"{name.replace(chr(34), chr(34) * 2)}"' for name in (table, column))
-        driver.execute(f"EXPLAIN SELECT 1 FROM {table_name} WHERE {column_name} = 0").fetchall()  # noqa: S608 - quoted
+    )
+    empty = set()
+    for table, column in indexed.fetchall():
+        name = _quoted(table)
+        driver.execute(f"EXPLAIN SELECT 1 FROM {name} WHERE {_quoted(column)} = 0").fetchall()  # noqa: S608 - quoted
+        if driver.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone() is None:  # noqa: S608 - quoted
+            empty.add(f'ANALYZE "main".{name}')
+    return [one for (one,) in driver.execute(f"PRAGMA optimize({_CHANGED})") if one not in empty]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _vacuum(connections: Connections) -> Step:
     """Give free pages back to the disk, in place. Only a file made with ``auto_vacuum = INCREMENTAL`` can."""
-    start, changed = time.perf_counter(), 0
     with connections.outside() as driver:
-        while free := _number(driver, "freelist_count"):
-            if time.perf_counter() - start > STEP:
-                return Step(changed, more=True)
+        start, before = time.perf_counter(), _number(driver, "freelist_count")
+        free, left = before + 1, before
+        while 0 < left < free:
             driver.executescript(f"PRAGMA incremental_vacuum({_SLICE})")  # `execute` would stop after the first page
-            given = free - _number(driver, "freelist_count")
-            if not given:
+            free, left = left, _number(driver, "freelist_count")
+            if time.perf_counter() - start > STEP:
                 break
-            changed += given
-    return Step(changed)
+    return Step(before - left, more=0 < left < free)
 
 
 def _check(connections: Connections) -> Step:
