@@ -230,6 +230,17 @@ async def test_cancelled_while_it_waits_for_room_it_is_not_written(store: Store)
     assert [one.data_rows for one in manager.take_failed()] == [orders(2)]
 
 
+@pytest.mark.parametrize(("bounds", "transactions"), [({}, 1), ({"tables": {"orders": 5}}, 2)])
+async def test_a_table_may_have_a_batch_size_of_its_own(
+    store: Store, bounds: dict[str, Any], transactions: int
+) -> None:
+    async with store.manager(**bounds) as manager:
+        for number in range(10):
+            await manager.queue_operation("orders", INSERT, orders(number))
+        await manager.flush()
+        assert manager._writer.totals.transactions == transactions
+
+
 async def test_upkeep_is_done_on_time(store: Store) -> None:
     async with store.manager() as idle:
         assert set((await idle.get_queue_status())["last_maintenance"].values()) == {None}

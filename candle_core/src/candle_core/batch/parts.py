@@ -59,8 +59,7 @@ def operation_of(
 
 def table_parts(operation: BatchOperation, config: BatchConfig) -> list[Part]:
     """One part, however many rows: they stand or fall together. Beyond `max_memory_mb`, slices."""
-    update = operation.operation_type is OperationType.UPDATE
-    fill = config.update_batch_size if update else config.insert_batch_size
+    fill = config.fill(operation.table_name, operation.operation_type)
 
     def part(rows: list[Any], size: int) -> Part:
         kind, key = operation.operation_type, operation.key

@@ -1,6 +1,8 @@
 """``[batch]``: how much is gathered, how much may wait, and how often upkeep is done."""
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+from candle_hookspecs import OperationType
 
 
 class BatchConfig(BaseModel):
@@ -9,6 +11,7 @@ class BatchConfig(BaseModel):
     Attributes:
         insert_batch_size: rows of INSERT, UPSERT or DELETE, or candles, that make a transaction.
         update_batch_size: rows of UPDATE that do.
+        tables: the same for single tables, whatever the operation, by name.
         max_memory_mb: of all that waits, in 10⁶ bytes of memory. Over it the queue is flushed and whoever brings more
             waits; an operation that is larger by itself is written at once, in slices.
         flush_interval_seconds: longest time for which NORMAL and LOW operations wait for company. CRITICAL and HIGH
@@ -23,6 +26,7 @@ class BatchConfig(BaseModel):
 
     insert_batch_size: PositiveInt = 1_000
     update_batch_size: PositiveInt = 500
+    tables: dict[str, PositiveInt] = Field(default_factory=dict)
     max_memory_mb: PositiveFloat = 100.0
     flush_interval_seconds: PositiveFloat = 10.0
     max_queue_size: PositiveInt = 10_000
@@ -30,3 +34,8 @@ class BatchConfig(BaseModel):
     checkpoint_interval_seconds: PositiveFloat = 3_600.0
     analyze_interval_seconds: PositiveFloat = 3_600.0
     vacuum_interval_seconds: PositiveFloat = 86_400.0
+
+    def fill(self, table: str, kind: OperationType) -> int:
+        """Rows of such an operation that make a transaction."""
+        update = kind is OperationType.UPDATE
+        return self.tables.get(table, self.update_batch_size if update else self.insert_batch_size)
