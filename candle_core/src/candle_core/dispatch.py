@@ -184,12 +184,15 @@ class ProviderHooks:
 
 
 class StorageHooks:
-    """The hooks of one storage, as typed methods. See `CandleSpecs` for what they mean and raise."""
+    """The hooks of one storage, as typed methods. See `CandleSpecs` for what they mean and raise.
+
+    `backend` is what messages call it.
+    """
 
     def __init__(self, dispatch: Dispatch, name: str, capabilities: StorageCapabilities) -> None:
         self._dispatch = dispatch
         self.name = name
-        self.backend = name.partition(":")[2]
+        self.backend = name.rpartition(":")[2]
         self.capabilities = capabilities
 
     async def register(self, registrations: Sequence[Registration]) -> Sequence[SymbolRecord]:

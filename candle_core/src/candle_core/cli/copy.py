@@ -1,7 +1,7 @@
 """``candle copy``: everything stored, brought to another database and compared there."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -10,6 +10,9 @@ from candle_core.cli.progress import progress_bars
 from candle_core.cli.render import Cell, Column, duration, fields_of, print_table
 from candle_core.cli.running import run_async
 from candle_hookspecs import CopyProgress, CopyState, CopySummary, SymbolCopy
+
+_DASHES: Final = 5
+"""As many as there are in a symbol's text; no exchange has so many in its name."""
 
 _COLUMNS = [
     Column("symbol", style="bold"),
@@ -58,7 +61,8 @@ def copy(session: Session, words: tuple[str, ...], target: Path, timeframe: str 
 async def _copy(session: Session, words: tuple[str, ...], target: Path, timeframe: str | None) -> CopySummary:
     import candle_core
 
-    exchange, rest = (words[0], list(words[1:])) if words else (None, [])
+    rest = list(words)
+    exchange = rest.pop(0) if rest and rest[0].count("-") < _DASHES else None
     tradetype = rest.pop(0) if rest and rest[0].upper() in TRADETYPES else None
     with progress_bars() as new_bar, new_bar("copy") as move:
 
