@@ -26,6 +26,7 @@ from candle_hookspecs import (
     SaveReceipt,
     SaveWrite,
     Span,
+    StorageError,
     StorageStatus,
     Symbol,
     SymbolQuery,
@@ -36,6 +37,7 @@ from candle_hookspecs import (
 )
 from candle_sql import catalogue, execution, facts, status
 from candle_sql.facts import Fact, Standing
+from candle_sql.found import Found
 from candle_sql.merge import Merge
 from candle_sql.migrations import MIGRATIONS, Migration
 from candle_sql.tables import candle_extras, candles, sources, symbols
@@ -51,6 +53,7 @@ class SqlStorage(ABC):
 
     def __init__(self, context: PluginContext) -> None:
         self.context = context
+        self._found: dict[str, Found] = {}
         self._numbers: dict[Symbol, int] = {}  # ids never change, so what was once read stays true
 
     @property
@@ -204,8 +207,18 @@ class SqlStorage(ABC):
     @hookimpl
     def candle_execute(self, operation: Operation) -> int:
         """Write rows of a user's own table, in one transaction."""
+        if operation.table in self._found:
+            try:
+                return self._execute(operation)
+            except (BadInputError, StorageError) as error:
+                if not isinstance(error, BadInputError) and type(error) is not StorageError:
+                    raise  # the row or the database is at fault
+                self._found.pop(operation.table, None)  # the table may have been altered: look again
+        return self._execute(operation)
+
+    def _execute(self, operation: Operation) -> int:
         with self._operate(operation) as connection:
-            return execution.run(connection, operation, self.place)
+            return execution.run(connection, operation, self.place, self._found)
 
     # ── upkeep ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
