@@ -14,6 +14,7 @@ from candle_sqlite.connections import Connections, driver_of
 
 _SAMPLE: Final = 400  # rows of an index that ANALYZE looks at; SQLite's manual recommends 100 to 1,000
 _CHANGED: Final = 0x10003  # of PRAGMA optimize: name the ANALYZE that would pay (3), for tables unused so far as well
+_PAUSE: Final = 0.001  # seconds between transactions, so that a writer of this process that waits comes first
 _SLICE: Final = 1_000  # pages given back in one transaction: 5 to 40 ms, most of it the log
 
 
@@ -71,15 +72,18 @@ def _quoted(name: str) -> str:
 
 def _vacuum(connections: Connections) -> Step:
     """Give free pages back to the disk, in place. Only a file made with ``auto_vacuum = INCREMENTAL`` can."""
-    with connections.outside() as driver:
-        start, before = time.perf_counter(), _number(driver, "freelist_count")
-        free, left = before + 1, before
-        while 0 < left < free:
+    start, changed = time.perf_counter(), 0
+    while True:
+        with connections.outside() as driver:
+            free = _number(driver, "freelist_count")
             driver.executescript(f"PRAGMA incremental_vacuum({_SLICE})")  # `execute` would stop after the first page
-            free, left = left, _number(driver, "freelist_count")
-            if time.perf_counter() - start > STEP:
-                break
-    return Step(before - left, more=0 < left < free)
+            left = _number(driver, "freelist_count")
+        changed += free - left
+        if not 0 < left < free:
+            return Step(changed)
+        if time.perf_counter() - start > STEP:
+            return Step(changed, more=True)
+        time.sleep(_PAUSE)
 
 
 def _check(connections: Connections) -> Step:
