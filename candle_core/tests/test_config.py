@@ -91,7 +91,10 @@ def test_settings_are_the_plugins_own(folder: Path) -> None:
     ("text", "words"),
     [
         ("\n[provider.binance]\n", ["line 2", "'provider'", "did you mean 'providers'"]),
-        ("[banana]\n", ["line 1", "'banana'", "valid here: batch, collect, defaults, extensions, providers, storage, stores"]),
+        (
+            "[banana]\n",
+            ["line 1", "'banana'", "valid here: batch, collect, defaults, extensions, providers, storage, stores"],
+        ),
         ("defaults = 3\n", ["line 1", "[defaults]"]),
         ('[defaults]\n\nexchnage = "BINANCE"\n', ["line 3", "'exchnage'", "did you mean 'exchange'"]),
         ("[defaults]\ntimeframes = 5\n", ["line 2", "'timeframes'", "it is 5"]),

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from candle_core.coverage import Known, count_slots, with_slots
 from candle_core.spans import Spans
-from candle_core.timeframes import Grid
+from candle_core.timeframes import EvenGrid
 from candle_hookspecs import Coverage, CoverageState, Evidence, Span
 
 SOURCES = ["x:rest", "x:archive"]
@@ -48,7 +48,7 @@ def test_every_moment_has_one_state(known: list[Coverage], sources: list[str]) -
 
 @given(st.lists(spans, max_size=6).map(Spans.of), st.integers(1, 9), st.integers(0, 8))
 def test_stretches_without_a_slot_do_not_count(some: Spans, step: int, origin: int) -> None:
-    grid = Grid("any", step, origin % step)
+    grid = EvenGrid("any", step, origin % step)
     opens = [moment for moment in range(60) if moment % step == origin % step]
     assert count_slots(some, grid) == sum(moment in some for moment in opens)
     assert list(with_slots(some, grid)) == [span for span in some if any(moment in span for moment in opens)]

@@ -28,10 +28,10 @@ from candle_hookspecs import (
     Page,
     SaveReceipt,
     SaveWrite,
+    Session,
     Span,
     StorageCapabilities,
     StorageStatus,
-    Symbol,
     TransientError,
     WarmupScope,
     hookimpl,
@@ -187,7 +187,7 @@ async def test_what_is_optional_is_none(dispatch: Dispatch) -> None:
     dispatch.add_target("one", Silent())
     hooks = ProviderHooks(dispatch, "one")
     assert await hooks.warmup(WarmupScope()) is None
-    assert await hooks.calendar(MARKET.symbol("1m"), Span(0, 1)) is None
+    assert await hooks.calendar(Span(0, 1)) is None
 
 
 class WrongTypes(Plugin):
@@ -296,8 +296,8 @@ class Everything(Plugin):
         return MarketInfo(server_time=1, local_time=2)
 
     @hookimpl
-    def candle_calendar(self, symbol: Symbol, span: Span) -> list[Span]:
-        return [span]
+    def candle_calendar(self, span: Span) -> list[Session]:
+        return [Session(span)]
 
     @hookimpl
     def candle_execute(self, operation: Operation) -> int:
@@ -330,7 +330,7 @@ async def test_every_hook_takes_exactly_its_arguments(dispatch: Dispatch) -> Non
     provider = ProviderHooks(dispatch, "one")
     storage = StorageHooks(dispatch, "one", StorageCapabilities(contract=1, executes=True, revisions=True))
     assert await provider.warmup(WarmupScope()) == MarketInfo(server_time=1, local_time=2)
-    assert await provider.calendar(symbol, span) == [span]
+    assert await provider.calendar(span) == [Session(span)]
     assert (await storage.maintain(MaintenanceTask.ANALYZE)).task is MaintenanceTask.ANALYZE
     operation = Operation(table="mine", type=OperationType.INSERT, rows=({"a": 1},))
     assert await storage.execute(operation) == 1

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candle_core.plan import as_facts, cut
-from candle_core.timeframes import Grid
+from candle_core.timeframes import EvenGrid, Grid
 from candle_hookspecs import (
     Anchor,
     Coverage,
@@ -49,7 +49,7 @@ def spans_of(windows: list[FetchRequest]) -> list[Span]:
     st.sampled_from(Anchor),
 )  # fmt: skip
 def test_windows_partition_the_span(start: int, length: int, size: int, step: int, origin: int, anchor: Anchor) -> None:
-    span, grid = Span(start, start + length), Grid("any", step, origin % step)
+    span, grid = Span(start, start + length), EvenGrid("any", step, origin % step)
     windows = cut(wish(span, anchor), grid, able(size))
     spans = spans_of(windows)
     assert (spans[0].start, spans[-1].end) == (span.start, span.end)

@@ -15,7 +15,7 @@ from candle_core.checks import CheckedPage, check
 from candle_core.coverage import with_slots
 from candle_core.plan import Window, WorkList, cut
 from candle_core.spans import Spans
-from candle_core.timeframes import Grid
+from candle_core.timeframes import EvenGrid, Grid
 from candle_hookspecs import (
     REQUIRED_COLUMNS,
     Anchor,
@@ -67,7 +67,7 @@ class Scenario:
 
     @property
     def grid(self) -> Grid:
-        return Grid("any", STEP, self.origin)
+        return EvenGrid("any", STEP, self.origin)
 
     @property
     def able(self) -> ProviderCapabilities:

@@ -94,7 +94,7 @@ async def make_chart(kernel: Kernel, provider: Provider, record: SymbolRecord, b
     Raises:
         BadSpanError: nothing is stored, and the range does not say where it lies; or it lies behind what is stored.
     """
-    grid = provider.grid(record.symbol.timeframe)
+    grid = await provider.open_grid(record.symbol.timeframe)
     span = await _range(kernel, record, bounds, grid)
     first, behind = grid.index(span.start - 1) + 1, grid.index(span.end - 1) + 1
     if first >= behind:

@@ -55,7 +55,7 @@ def settled_until(grid: Grid, exchange_time: int, settle: int) -> int:
 
     Candles that open before it are closed and published, by the exchange's clock.
     """
-    return grid.floor(exchange_time - settle)
+    return grid.pending(exchange_time - settle)
 
 
 def unsound(batch: CandleBatch) -> str:
@@ -80,7 +80,7 @@ def check(page: Page, grid: Grid, capabilities: ProviderCapabilities) -> Checked
     closed = grid.closes(batch.open_time) <= page.answered_at - capabilities.settle
     if not closed.all():
         settled = min(settled, int(batch.open_time[~closed][0]))
-    doubt_from = grid.floor(page.answered_at - capabilities.settle - capabilities.doubt)
+    doubt_from = grid.pending(page.answered_at - capabilities.settle - capabilities.doubt)
     # Behind the newest candle nothing bears emptiness out, so near the present it is not believed.
     runs_until = _runs_until(page, grid)
     believed = min(settled, max(doubt_from, runs_until))

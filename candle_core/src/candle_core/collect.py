@@ -54,7 +54,7 @@ async def find_task(kernel: Kernel, query: SymbolQuery, bounds: Bounds, *, refet
     """
     record = await Catalogue(kernel).resolve(query)
     provider = kernel.provider(record.symbol.exchange)
-    grid = provider.grid(record.symbol.timeframe)
+    grid = await provider.open_grid(record.symbol.timeframe)
     if (span := bounds.closed) and not refetch:
         known = Known.of(await read_facts(kernel, record, span), Pipeline.sources(provider))
         if not with_slots(Spans((span,)) - known.covered, grid):

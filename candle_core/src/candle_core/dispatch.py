@@ -32,10 +32,10 @@ from candle_hookspecs import (
     Registration,
     SaveReceipt,
     SaveWrite,
+    Session,
     Span,
     StorageCapabilities,
     StorageStatus,
-    Symbol,
     SymbolQuery,
     SymbolRecord,
     WarmupScope,
@@ -176,11 +176,11 @@ class ProviderHooks:
             return None
         return await self._dispatch.ask(self.name, "candle_warmup", MarketInfo, scope=scope)
 
-    async def calendar(self, symbol: Symbol, span: Span) -> Sequence[Span] | None:
+    async def calendar(self, span: Span) -> Sequence[Session] | None:
         """`candle_calendar`; None: the market trades always."""
         if not self._dispatch.implements(self.name, "candle_calendar"):
             return None
-        return await self._dispatch.ask_many(self.name, "candle_calendar", symbol=symbol, span=span)
+        return await self._dispatch.ask_many(self.name, "candle_calendar", span=span)
 
 
 class StorageHooks:

@@ -43,7 +43,7 @@ async def estimate(kernel: Kernel, query: SymbolQuery, bounds: Bounds, *, refetc
     assert query.timeframe is not None
     symbol = market.symbol(query.timeframe)
     provider = kernel.provider(symbol.exchange)
-    grid = provider.grid(symbol.timeframe)
+    grid = await provider.open_grid(symbol.timeframe)
 
     async def covered(span: Span) -> Spans:
         facts = [] if record is None or refetch else await read_facts(kernel, record, span)

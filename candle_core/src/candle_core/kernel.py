@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from candle_core.budget import Budget, Remote, SharedStore, cache_root
 from candle_core.clock import ExchangeClock, SystemClock
@@ -11,6 +12,7 @@ from candle_core.config import Config, PluginTable
 from candle_core.discovery import InstalledPlugin, PluginKind, find_plugin, installed_plugins
 from candle_core.dispatch import Dispatch, ProviderHooks, StorageHooks
 from candle_core.plan import cut
+from candle_core.sessions import SessionGrid
 from candle_core.timeframes import Grid
 from candle_core.writer import Writer
 from candle_hookspecs import (
@@ -22,13 +24,16 @@ from candle_hookspecs import (
     FetchRequest,
     PluginContext,
     ProviderCapabilities,
+    Session,
     Settings,
+    Span,
     Symbol,
     UnknownTimeframeError,
     WarmupScope,
     hookimpl,
 )
 
+_YEAR: Final = 366 * 86_400_000
 _log = logging.getLogger("candle")
 
 
@@ -42,9 +47,23 @@ class Provider:
     budget: Budget
     clock: ExchangeClock
     warm: asyncio.Lock = field(default_factory=asyncio.Lock)
+    sessions: Sequence[Session] | None = None
+    grids: dict[str, Grid] = field(default_factory=dict)
+
+    async def open_grid(self, timeframe: str) -> Grid:
+        """The same as `grid`, once the exchange's calendar is known; it is asked for once.
+
+        Raises:
+            UnknownTimeframeError: it has no such timeframe. PluginError: the calendar.
+        """
+        async with self.warm:
+            if self.sessions is None:
+                around = Span(0, self.clock.now() + _YEAR)
+                self.sessions = await self.hooks.calendar(around) or ()
+        return self.grid(timeframe)
 
     def grid(self, timeframe: str) -> Grid:
-        """The grid of a timeframe that this exchange has.
+        """The grid of a timeframe that this exchange has, by its calendar, if that was asked for.
 
         Raises:
             UnknownTimeframeError: it has not.
@@ -53,7 +72,11 @@ class Provider:
             raise UnknownTimeframeError(
                 f"{self.name!r} has no timeframe {timeframe!r}; it has {', '.join(self.capabilities.timeframes)}"
             )
-        return Grid.of(timeframe, self.capabilities.grid.get(timeframe))
+        if not self.sessions:
+            return Grid.of(timeframe, self.capabilities.grid.get(timeframe))
+        if timeframe not in self.grids:
+            self.grids[timeframe] = SessionGrid(timeframe, self.sessions)
+        return self.grids[timeframe]
 
     async def warm_up(self) -> None:
         """Learn the exchange's clock, once."""

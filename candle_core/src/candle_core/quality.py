@@ -29,7 +29,7 @@ from candle_hookspecs import (
 async def slot_report(kernel: Kernel, provider: Provider, record: SymbolRecord, span: Span) -> SlotReport:
     """Count the slots of a span by what is known of them, and the rows by whether they stand on the grid."""
     known = Known.of(await read_facts(kernel, record, span), Pipeline.sources(provider))
-    slots = _Slots(provider.grid(record.symbol.timeframe), known, span)
+    slots = _Slots(await provider.open_grid(record.symbol.timeframe), known, span)
     async for batch in read_chunks(kernel.storage(), LoadRead(symbol=record.symbol, span=span, columns=())):
         slots.add(batch)
     return slots.report(record)
@@ -45,7 +45,7 @@ async def verify(
     Raises:
         BadSpanError: the end does not come after the start.
     """
-    grid = provider.grid(record.symbol.timeframe)
+    grid = await provider.open_grid(record.symbol.timeframe)
     known = Known.of(await read_facts(kernel, record, ALL_TIME), Pipeline.sources(provider))
     life = await _life(kernel, record, known, grid)
     span = _between(life, start, end)

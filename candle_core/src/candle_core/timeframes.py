@@ -1,6 +1,7 @@
 """Calendar arithmetic: timeframes in ccxt's notation, and the grids of open times they make. All UTC milliseconds."""
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
 
@@ -30,23 +31,20 @@ def parse_timeframe(text: str) -> tuple[int, str]:
     return int(match[1]), match[2]
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """The open times of a timeframe: slot 0 opens at `origin`, the others follow every `step`.
+class Grid(ABC):
+    """The open times of a timeframe, numbered in order. Every moment lies in the slot that opened last.
 
     Attributes:
-        step: milliseconds, or calendar months where `monthly`.
-        origin: milliseconds since 1970, or months since 1970-01 where `monthly`.
+        step: from one to the next, in milliseconds, or calendar months where `monthly`.
     """
 
     timeframe: str
     step: int
-    origin: int = 0
-    monthly: bool = False
+    monthly: bool
 
-    @classmethod
-    def of(cls, timeframe: str, anchor: int | None = None) -> "Grid":
-        """The grid of a timeframe.
+    @staticmethod
+    def of(timeframe: str, anchor: int | None = None) -> "EvenGrid":
+        """The grid of a market that never closes.
 
         Args:
             timeframe: ccxt's notation.
@@ -58,31 +56,40 @@ class Grid:
         count, unit = parse_timeframe(timeframe)
         if unit in _MONTHS:
             step = count * _MONTHS[unit]
-            return cls(timeframe, step, 0 if anchor is None else int(_months(anchor)) % step, monthly=True)
+            return EvenGrid(timeframe, step, 0 if anchor is None else int(_months(anchor)) % step, monthly=True)
         step = count * _FIXED[unit]
         if anchor is None:
             anchor = _FIRST_MONDAY if unit == "w" else 0
-        return cls(timeframe, step, anchor % step)
+        return EvenGrid(timeframe, step, anchor % step)
 
     # ── one moment or an array of moments ───────────────────────────────────────────────────────────────────────────
 
+    @abstractmethod
     def index(self, moment: int) -> int:
         """Number of the slot that holds the moment."""
-        return ((int(_months(moment)) if self.monthly else moment) - self.origin) // self.step
 
+    @abstractmethod
     def open(self, index: int) -> int:
         """Open time of slot number `index`."""
-        units = self.origin + index * self.step
-        return int(_milliseconds(units)) if self.monthly else units
 
+    @abstractmethod
     def indices(self, moments: Ints) -> Ints:
         """`index` of every moment."""
-        return cast(Ints, ((_months(moments) if self.monthly else moments) - self.origin) // self.step)
 
+    @abstractmethod
     def opens(self, indices: Ints) -> Ints:
         """`open` of every slot number."""
-        units = self.origin + indices * self.step
-        return cast(Ints, _milliseconds(units)) if self.monthly else units
+
+    @abstractmethod
+    def closes(self, moments: Ints) -> Ints:
+        """When candles opening at these moments are closed at the latest.
+
+        One slot's length on, also for those off the grid.
+        """
+
+    @abstractmethod
+    def pending(self, moment: int) -> int:
+        """The first open time whose candle is not closed at the moment."""
 
     # ── slots ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -106,13 +113,47 @@ class Grid:
         """Which of the moments are open times of the grid."""
         return np.equal(self.opens(self.indices(moments)), moments)
 
-    def closes(self, moments: Ints) -> Ints:
-        """When candles opening at these moments are closed at the latest.
 
-        One slot's length on, also for those off the grid.
-        """
+@dataclass(frozen=True, slots=True)
+class EvenGrid(Grid):
+    """Slot 0 opens at `origin`, the others follow every `step`, and each closes when the next one opens.
+
+    Attributes:
+        step: milliseconds, or calendar months where `monthly`.
+        origin: milliseconds since 1970, or months since 1970-01 where `monthly`.
+    """
+
+    timeframe: str
+    step: int
+    origin: int = 0
+    monthly: bool = False
+
+    def index(self, moment: int) -> int:
+        """Number of the slot that holds the moment."""
+        return ((int(_months(moment)) if self.monthly else moment) - self.origin) // self.step
+
+    def open(self, index: int) -> int:
+        """Open time of slot number `index`."""
+        units = self.origin + index * self.step
+        return int(_milliseconds(units)) if self.monthly else units
+
+    def indices(self, moments: Ints) -> Ints:
+        """`index` of every moment."""
+        return cast(Ints, ((_months(moments) if self.monthly else moments) - self.origin) // self.step)
+
+    def opens(self, indices: Ints) -> Ints:
+        """`open` of every slot number."""
+        units = self.origin + indices * self.step
+        return cast(Ints, _milliseconds(units)) if self.monthly else units
+
+    def closes(self, moments: Ints) -> Ints:
+        """When candles opening at these moments are closed at the latest."""
         indices = self.indices(moments)
         return self.opens(indices + 1) + (moments - self.opens(indices))
+
+    def pending(self, moment: int) -> int:
+        """The first open time whose candle is not closed at the moment."""
+        return self.floor(moment)
 
 
 def _months(moments: _Index) -> _Index:

@@ -150,6 +150,7 @@ from candle_hookspecs.symbols import (
 )
 from candle_hookspecs.times import (
     EPOCH,
+    Session,
     Span,
     iso,
     to_datetime,
@@ -250,6 +251,7 @@ __all__ = [
     "SaveReceipt",
     "SaveWrite",
     "Scope",
+    "Session",
     "Settings",
     "SlotReport",
     "Span",

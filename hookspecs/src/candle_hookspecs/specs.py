@@ -67,8 +67,8 @@ from candle_hookspecs.storage import (
     SymbolQuery,
     SymbolRecord,
 )
-from candle_hookspecs.symbols import Market, Symbol
-from candle_hookspecs.times import Span
+from candle_hookspecs.symbols import Market
+from candle_hookspecs.times import Session, Span
 from candle_hookspecs.warmup import MarketInfo, WarmupScope
 
 PURE_HOOKS: Final = frozenset({"candle_split", "candle_decode"})
@@ -200,13 +200,16 @@ class CandleSpecs(Protocol):
         ...
 
     @hookspec(firstresult=True)
-    def candle_calendar(self, symbol: Symbol, span: Span) -> Sequence[Span]:
-        """When the market trades: sessions as half-open spans in time order. Optional: without it, always.
+    def candle_calendar(self, span: Span) -> Sequence[Session]:
+        """When the exchange trades: its sessions that touch the span, in time order. Optional: without it, always.
+
+        Candles are then expected from each opening on, one after the other until the close, and none in between. All
+        markets of a provider keep the same hours.
 
         Example:
             @hookimpl
-            def candle_calendar(self, symbol, span):
-                return [Span(open_ms, close_ms) for open_ms, close_ms in self._sessions(span)]
+            def candle_calendar(self, span):
+                return [Session(Span(open_ms, close_ms)) for open_ms, close_ms in self._sessions(span)]
         """
         ...
 

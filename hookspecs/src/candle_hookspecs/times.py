@@ -79,3 +79,22 @@ class Span:
 
     def __str__(self) -> str:
         return f"[{iso(self.start)}, {iso(self.end)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A day's trading at an exchange that closes, from the opening to the close, with its pause (lunch), if any."""
+
+    span: Span
+    pause: Span | None = None
+
+    def __post_init__(self) -> None:
+        if self.pause is not None and not self.span.start < self.pause.start < self.pause.end < self.span.end:
+            raise BadSpanError(f"the pause {self.pause!s} does not lie inside the session {self.span!s}")
+
+    @property
+    def parts(self) -> tuple[Span, ...]:
+        """When there is trading."""
+        if self.pause is None:
+            return (self.span,)
+        return Span(self.span.start, self.pause.start), Span(self.pause.end, self.span.end)

@@ -85,7 +85,7 @@ class CandleRows:
         if query not in self._met:
             self._met[query] = await self._catalogue.resolve(query)
         record = self._met[query]
-        grid = provider.grid(record.symbol.timeframe)
+        grid = await provider.open_grid(record.symbol.timeframe)
         now = provider.clock.now()
         moment = now if answered_at is None else min(to_ms(answered_at), now)
         closed = batch[grid.closes(batch.open_time) <= moment - provider.capabilities.settle]

@@ -166,7 +166,7 @@ class Import:
         assert query.exchange is not None
         assert query.timeframe is not None
         provider = self._kernel.provider(query.exchange)
-        grid = provider.grid(query.timeframe)
+        grid = await provider.open_grid(query.timeframe)
         file = CandleFile.open(self._path)
         survey = await self._survey(file, grid)
         record = await self._record(query, provider, offline=offline)
