@@ -2,16 +2,22 @@
 
 import sqlite3
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from candle_hookspecs import BadInputError, MaintenanceTask, Operation, OperationType, StorageConstraintError
 from candle_hookspecs.storage import Row
 from candle_sqlite import SqliteStorage
+from candle_testkit.context import make_context
+from candle_testkit.contracts.storage.execution import names, quoted, several
 
 Opener = Callable[..., SqliteStorage]
 
@@ -99,6 +105,47 @@ def test_an_index_over_some_rows_tells_none_apart(users: SqliteStorage) -> None:
         operation = Operation(table="some", type=OperationType.UPSERT, rows=({"a": 1, "b": 1},), key=(name,))
         with pytest.raises(BadInputError, match="unique"):
             users.candle_execute(operation)
+
+
+def contents(connection: sqlite3.Connection) -> Counter[tuple[str, tuple[object, ...]]]:
+    """Every row of every table, the schema's included."""
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    return Counter(
+        (name, row)
+        for name in [*tables, "sqlite_master"]
+        for row in connection.execute(f"SELECT * FROM {quoted(name)}").fetchall()
+    )
+
+
+@given(several(2, 5), several(2, 4), st.sampled_from(OperationType), st.data())
+@settings(max_examples=60, deadline=None)
+def test_nothing_but_the_rows_meant_is_touched(
+    tables: list[str], columns: list[str], type: OperationType, data: st.DataObject
+) -> None:
+    """Whatever tables and columns are called: in the whole file one row of one table is another."""
+    with TemporaryDirectory() as folder, closing(sqlite3.connect(Path(folder) / "mine.sqlite3")) as anyone:
+        for table in tables:
+            anyone.execute(
+                f"CREATE TABLE {quoted(table)} ({', '.join(map(quoted, columns))}, UNIQUE ({quoted(columns[0])}))"
+            )
+            anyone.executemany(f"INSERT INTO {quoted(table)} ({quoted(columns[0])}) VALUES (?)", [("one",), ("two",)])
+        anyone.commit()
+        before = contents(anyone)
+        table = data.draw(st.sampled_from(tables))
+        key = "three" if type is OperationType.INSERT else "two"
+        row = {columns[0]: key, columns[-1]: data.draw(names)}
+        storage = SqliteStorage(SqliteStorage.Settings(path=Path("mine.sqlite3")), make_context(Path(folder), "sqlite"))
+        operation = Operation(table=table, type=type, rows=(row,), key=(columns[0],))
+        assert storage.candle_execute(operation) == 1
+        storage.candle_close()
+        after = contents(anyone)
+        select = f"SELECT {quoted(columns[-1])} FROM {quoted(table)} WHERE {quoted(columns[0])} = ?"
+        stored = anyone.execute(select, (key,)).fetchall()
+    gone, come = before - after, after - before
+    assert sum(gone.values()) == (0 if type is OperationType.INSERT else 1)
+    assert sum(come.values()) == (0 if type is OperationType.DELETE else 1)
+    assert {name for name, _ in [*gone, *come]} == {table}
+    assert stored == ([] if type is OperationType.DELETE else [(row[columns[-1]],)])
 
 
 def alter(storage: SqliteStorage, *statements: str) -> None:

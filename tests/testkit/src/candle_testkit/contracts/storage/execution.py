@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from candle_hookspecs import BadInputError, Operation, OperationType, StorageConstraintError
 from candle_hookspecs.storage import Row
-from candle_testkit.contracts.storage.harness import Database, StorageHarness, answer, candles
+from candle_testkit.contracts.storage.harness import Database, StorageHarness, answer, candles, span
 
 INSERT, UPDATE, UPSERT, DELETE = OperationType
 TABLES: Final = """
@@ -264,7 +264,8 @@ class ExecutionChecks(StorageHarness):
             chosen = ", ".join(quoted(column) for column in hostile.columns)
             return db.select(f"SELECT {chosen} FROM {quoted(name)} ORDER BY {quoted(key)}")  # noqa: S608 - quoted
 
-        untouched = rows(other)
+        db.save(answer(candles(range(3)), proven=span(0, 3)))
+        untouched = rows(other), db.stored(), db.facts(), db.symbols(statistics=True)
         assert execute(db, INSERT, table, {key: 3, note: values[0]}, {key: 4, extra: values[1]}) == 2
         assert execute(db, UPDATE, table, {key: 1, note: values[2]}) == 1
         assert execute(db, UPSERT, table, {key: 2, extra: values[3]}, {key: 5, note: values[0]}) == 2
@@ -277,7 +278,7 @@ class ExecutionChecks(StorageHarness):
             with pytest.raises(BadInputError):
                 execute(db, type, table, {key: 1, note: "x"}, {key: 2, hostile.absent: "x"})
         assert rows(table) == expected
-        assert rows(other) == untouched
+        assert (rows(other), db.stored(), db.facts(), db.symbols(statistics=True)) == untouched
         assert db.select("SELECT count(*) FROM orders") == [(0,)]
 
 
