@@ -1,5 +1,10 @@
 """The contract between the candle kernel and its plugins: hooks, values, errors."""
 
+from candle_hookspecs.actions import (
+    Action,
+    ActionKind,
+    ActionQuery,
+)
 from candle_hookspecs.candles import (
     COLUMNS,
     INTEGER_COLUMNS,
@@ -176,6 +181,9 @@ __all__ = [
     "REQUIRED_COLUMNS",
     "STORAGE_GROUP",
     "UNKNOWN_COUNT",
+    "Action",
+    "ActionKind",
+    "ActionQuery",
     "Anchor",
     "Anomaly",
     "AnomalyKind",
