@@ -112,6 +112,14 @@ def plain_in_force(said: Sequence[tuple[int, int, int, float]], asked: tuple[int
     return max(fitting, key=lambda one: one[1:3])[3] if fitting else None
 
 
+def test_of_two_that_were_said_at_once_the_last_is_what_counts() -> None:
+    hidden, seen = answer(10, {0: 5.0, 60: 1.0}), answer(10, {0: 1.0})
+    assert Statements.of([hidden, seen]).visible().values[:, 0].tolist() == [1.0, 1.0]
+    assert not compare(holding(hidden, seen), holding(seen, answer(10, {60: 1.0})), extra=True)
+    assert told(compare(holding(hidden, seen), holding(seen, hidden), extra=True)) == ([], [0], 0, 0)
+    assert len(Statements.of([]).visible()) == 0
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_what_is_in_force(seed: int) -> None:
     chance = random.Random(seed)

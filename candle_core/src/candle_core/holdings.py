@@ -109,7 +109,7 @@ def _answers(symbol: Symbol, batch: CandleBatch, facts: Sequence[Coverage]) -> I
         if fact.state is CoverageState.ANSWERED:
             low, high = np.searchsorted(batch.open_time, (fact.span.start, fact.span.end))
             owner[low:high] = numbers.setdefault(origin, len(numbers))
-    for origin in sorted({*origins, *numbers}, key=lambda origin: origin[1:]):
+    for origin in sorted({*origins, *numbers}, key=lambda origin: (origin[1:], origin[0])):
         source, answered_at, rank = origin
         rows = batch[owner == numbers[origin]] if origin in numbers else CandleBatch.empty()
         coverage = tuple(origins.get(origin, ()))
@@ -159,7 +159,7 @@ def compare(first: Holding, second: Holding, *, extra: bool) -> Difference:
     standing = _standing(first, second, names)
     if not exact:
         return Difference(lacking=standing, unproven=unproven, own=own)
-    said, heard = Statements.of(first.answers, names), Statements.of(second.answers, names)
+    said, heard = Statements.of(first.answers, names).visible(), Statements.of(second.answers, names)
     found = heard.in_force(said)
     agrees = (found >= 0) & same(said.values, heard.values[found])
     together = (found >= 0) & (heard.answered_at[found] == said.answered_at) & (heard.rank[found] == said.rank)

@@ -63,6 +63,13 @@ class Statements:
         columns = {name: getattr(self, name)[rows] for name in ("open_time", "answered_at", "rank", "source", "values")}
         return replace(self, **columns)
 
+    def visible(self) -> Self:
+        """Without what another of the same moment and rank hides, that was said after it."""
+        same = np.ones(max(len(self) - 1, 0), np.bool_)
+        for column in (self.open_time, self.answered_at, self.rank):
+            same &= column[1:] == column[:-1]
+        return self[~np.append(same, False)[: len(self)]]
+
     def in_force(self, asked: "Statements") -> NDArray[np.intp]:
         """For each row asked, the last row here of its open time up to its own moment and rank; -1: there is none."""
         here, there = len(self), len(asked)
