@@ -77,7 +77,7 @@ def test_a_dividend_without_a_close_before_it_is_named(closes: dict[int, float])
 
 def test_ways_have_names() -> None:
     assert [Adjust.of(name) for name in ("raw", "splits", "all")] == list(Adjust)
-    with pytest.raises(BadInputError, match="'full'.*raw, splits, all"):
+    with pytest.raises(BadInputError, match=r"'full'.*raw, splits, all"):
         Adjust.of("full")
 
 
