@@ -194,3 +194,11 @@ def test_any_thread_may_use_it(clock: Any, exchange: Any) -> None:
         for thread in threads:
             thread.join()
     assert found == [5, 5, 5, 5]
+
+
+@pytest.mark.parametrize("defaults", [{}, {"exchange": "ELSEWHERE", "tradetype": "SWAP"}])
+@pytest.mark.usefixtures("exchange")
+async def test_the_trade_type_may_be_left_out_where_an_exchange_has_one(clock: Any, defaults: dict[str, str]) -> None:
+    async with candle_core.open({"storage": {"backend": "memory"}, "defaults": defaults}, clock=clock) as candles:
+        await candles.collect_candles_only("BTC/USDT", "1m", exchange="FAKE", **DAY)
+        assert len(await candles.load("BTC/USDT", "1m", exchange="FAKE")) == 1440

@@ -11,6 +11,7 @@ from candle_hookspecs import (
     ConfigError,
     Market,
     MarketQuery,
+    MissingPluginError,
     Registration,
     Symbol,
     SymbolLike,
@@ -35,7 +36,8 @@ class Catalogue:
         """What was meant, with defaults filled in.
 
         Raises:
-            ConfigError: exchange or trade type are neither given nor in ``[defaults]``.
+            ConfigError: exchange or trade type are neither given nor in ``[defaults]``, and the exchange trades several
+                kinds of things.
             BadInputError: no timeframe, or arguments that contradict the symbol. UnknownTimeframeError: not a
             timeframe.
         """
@@ -44,7 +46,11 @@ class Catalogue:
         if isinstance(symbol, Symbol):
             return _query_of(symbol, timeframe, exchange, tradetype)
         defaults = self._kernel.config.defaults
+        if tradetype is None and exchange and exchange.upper() != (defaults.exchange or exchange).upper():
+            tradetype = self._only_tradetype(exchange)  # the default was meant for another exchange
         exchange, tradetype = exchange or defaults.exchange, tradetype or defaults.tradetype
+        if tradetype is None and exchange:
+            tradetype = self._only_tradetype(exchange)
         for name, value in (("exchange", exchange), ("tradetype", tradetype)):
             if not value:
                 raise ConfigError(f"no {name} for {symbol!r}; pass {name}=…, or set it under [defaults] in the TOML")
@@ -54,6 +60,14 @@ class Catalogue:
         assert exchange is not None
         assert tradetype is not None
         return SymbolQuery(exchange=exchange.upper(), tradetype=tradetype.upper(), timeframe=timeframe, name=symbol)
+
+    def _only_tradetype(self, exchange: str) -> str | None:
+        """What is traded at an exchange that trades one kind of thing; None where there are several."""
+        try:
+            kinds = self._kernel.provider(exchange).capabilities.tradetypes
+        except MissingPluginError:
+            return None  # what is stored can be read without it
+        return kinds[0] if len(kinds) == 1 else None
 
     async def known(self, query: SymbolQuery) -> SymbolRecord:
         """The one registered symbol that matches.

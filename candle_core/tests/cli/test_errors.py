@@ -33,7 +33,6 @@ DATABASE = "candles.sqlite3"
         (["BINANCE", "SPOT", "BTC/USDT", "1m"], ["--start", "--count"]),
         (["BINANCE", "SPOT", "BTC/USDT", "1m", "--count", "ten"], ["--count", "'ten'"]),
         (["BINANCE", "1m", *DAY], ["'BINANCE 1m' is not enough", "BINANCE SPOT BTC/USDT 1m"]),
-        (["BINANCE", "BTC/USDT", "1m", *DAY], ["tradetype", "[defaults]"]),
         (["BINNANCE", "SPOT", "BTC/USDT", "1m", *DAY], ["'binnance'", "did you mean 'binance'?"]),
     ],
     ids=" ".join,

@@ -99,6 +99,6 @@ def test_a_missing_plugin_names_the_line_that_installs_it(candle: Candle) -> Non
 
 
 def test_a_missing_database_too(candle: Candle, folder: Path) -> None:
-    (folder / "candle.toml").write_text('[storage]\nbackend = "postgres"\n')
+    (folder / "candle.toml").write_text('[storage]\nbackend = "parchment"\n')
     outcome = candle("load", "BINANCE", "SPOT", "BTC/USDT", "1m")
-    outcome.failed_with(2, "'postgres'", "`pip install candle-postgres`")
+    outcome.failed_with(2, "'parchment'", "`pip install candle-parchment`")
