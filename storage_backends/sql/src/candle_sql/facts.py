@@ -33,6 +33,11 @@ class Standing(NamedTuple):
     fact: Fact
     rank: int
 
+    @property
+    def moment(self) -> tuple[int, int]:
+        """When it was proven, and with which rank."""
+        return self.fact.answered_at, self.rank
+
 
 def _overlaps(symbol_id: int, span: Span | None) -> ColumnElement[bool]:
     own = coverage.c.symbol_id == symbol_id

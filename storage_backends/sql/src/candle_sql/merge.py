@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candle_hookspecs import Answer, CoverageState, Evidence, Ints, Span
+from candle_sql.facts import Standing
 
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -20,9 +21,8 @@ class Merge:
 
     Attributes:
         stronger, weaker: ids of the sources that rank higher, lower than the answer's.
-        settled: stretches for which a later answer is stored already. What stands there may have been confirmed by it
-            without being written again, so that its own `answered_at` does not tell: a row of this answer goes in
-            only where there is none.
+        settling: facts of later answers that are stored already, the earliest first. What stands there may have been
+            confirmed by them without being written again, so that its own `answered_at` does not tell.
     """
 
     symbol_id: int
@@ -30,7 +30,7 @@ class Merge:
     answer: Answer
     stronger: frozenset[int] = frozenset()
     weaker: frozenset[int] = frozenset()
-    settled: tuple[Span, ...] = ()
+    settling: tuple[Standing, ...] = ()
 
     @property
     def hull(self) -> Span | None:
@@ -48,10 +48,29 @@ class Merge:
             if fact.state is CoverageState.ANSWERED and fact.evidence is not Evidence.IMPORTED
         )
 
+    @property
+    def settled(self) -> tuple[Span, ...]:
+        """Where a later answer is stored: a row of this one does not stand there, unless there is none."""
+        return tuple(Span(one.fact.span_start, one.fact.span_end) for one in self.settling)
+
+    def settled_by(self) -> NDArray[np.intp]:
+        """For each row of the answer the first of `settling` that covers it; -1: none does."""
+        open_time = self.answer.batch.open_time
+        first = np.full(len(open_time), -1, np.intp)
+        for index in reversed(range(len(self.settling))):
+            fact = self.settling[index].fact
+            low, high = np.searchsorted(open_time, (fact.span_start, fact.span_end))
+            first[low:high] = index
+        return first
+
     def unproven(self) -> Mask:
-        """Rows for which the answer brings no fact: that it confirmed them can be told by their own stamp alone."""
-        answered = (fact.span for fact in self.answer.coverage if fact.state is CoverageState.ANSWERED)
-        return ~inside(self.answer.batch.open_time, answered)
+        """Rows for which the answer has no fact of its moment: that it confirmed them only their stamp can tell."""
+        proofs = (
+            fact.span
+            for fact in self.answer.coverage
+            if fact.state is CoverageState.ANSWERED and fact.answered_at == self.answer.answered_at
+        )
+        return ~inside(self.answer.batch.open_time, proofs)
 
 
 def union(spans: Iterable[Span]) -> list[Span]:

@@ -40,7 +40,7 @@ from candle_sql.facts import Fact, Standing
 from candle_sql.found import Found
 from candle_sql.merge import Merge
 from candle_sql.migrations import MIGRATIONS, Migration
-from candle_sql.tables import candle_extras, candles, sources, symbols
+from candle_sql.tables import candle_extras, candles, revision_extras, revisions, sources, symbols
 from candle_sql.upkeep import STEP, Step
 
 _DAY: Final = 86_400_000
@@ -197,6 +197,10 @@ class SqlStorage(ABC):
             facts.cut(connection, symbol_id, forget)
             if not forget.candles:
                 return 0
+            replaced = _rows(revisions, symbol_id, forget.span)
+            numbers = select(revisions.c.id).where(replaced)
+            connection.execute(delete(revision_extras).where(revision_extras.c.revision_id.in_(numbers)))
+            connection.execute(delete(revisions).where(replaced))
             connection.execute(delete(candle_extras).where(_rows(candle_extras, symbol_id, forget.span)))
             deleted = connection.execute(delete(candles).where(_rows(candles, symbol_id, forget.span))).rowcount
             _count(connection, symbol_id, candles=-deleted)
@@ -288,13 +292,15 @@ class _Ledger:
             answer=answer,
             stronger=frozenset(number for (_, rank), number in ranks if rank > answer.rank),
             weaker=frozenset(number for (_, rank), number in ranks if rank < answer.rank),
-            settled=tuple(
-                Span(fact.span_start, fact.span_end)
-                for fact, rank in self._standing[symbol_id]
-                if (fact.answered_at, rank) > (answer.answered_at, answer.rank)
-                and fact.state == CoverageState.ANSWERED.value
-            ),
+            settling=self._settling(symbol_id, answer),
         )
+
+    def _settling(self, symbol_id: int, answer: Answer) -> tuple[Standing, ...]:
+        """The facts of later answers, the earliest first."""
+        moment = (answer.answered_at, answer.rank)
+        later = (one for one in self._standing[symbol_id] if one.moment > moment)
+        answered = (one for one in later if one.fact.state == CoverageState.ANSWERED.value)
+        return tuple(sorted(answered, key=lambda one: one.moment))
 
     def enter(self, answer: Answer, receipt: SaveReceipt) -> None:
         symbol_id = self._ids[answer.symbol]

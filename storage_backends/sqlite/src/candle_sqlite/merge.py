@@ -4,28 +4,37 @@ Every other way was measured and is slower (`bench/storage.py` shows the one tha
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
+from sqlalchemy import Connection
 
-from candle_hookspecs import COLUMNS, INTEGER_COLUMNS, UNKNOWN_COUNT, CandleBatch, SaveReceipt, Span
+from candle_hookspecs import COLUMNS, CandleBatch, SaveReceipt, Span
 from candle_sql import Merge
+from candle_sql.history import merge_by_row
 from candle_sql.merge import inside
+from candle_sql.rows import VALUES, extras_of, objects
+from candle_sqlite.connections import driver_of
 
-_VALUES: Final = COLUMNS[1:]
 _STORED: Final = ("symbol_id", *COLUMNS, "answered_at", "source_id")
 _STATEMENT: Final = 500  # rows in one statement
-_SLICE: Final = 10 * _STATEMENT  # rows that are Python objects at one time
 
-_Values: TypeAlias = tuple[Any, ...]
+_SAID: Final = ("symbol_id", "open_time", *VALUES, "answered_at", "source_id")
+_OLD: Final = f"INSERT INTO revisions ({', '.join(_SAID)}) SELECT {', '.join(f'OLD.{name}' for name in _SAID)}"
+_KEPT: Final = f"SELECT 1 FROM revisions WHERE {' AND '.join(f'{name} IS OLD.{name}' for name in _SAID)}"  # noqa: S608
+_TRIGGER: Final = "CREATE TEMP TRIGGER IF NOT EXISTS {} AFTER UPDATE ON main.candles WHEN {} BEGIN {}; END"
+_TRIGGERS: Final = (
+    _TRIGGER.format("keep_replaced", "OLD.answered_at < NEW.answered_at", _OLD),
+    _TRIGGER.format("keep_once", "OLD.answered_at = NEW.answered_at", f"{_OLD} WHERE NOT EXISTS ({_KEPT})"),
+)
+"""Of this connection alone: what its updates replace is kept by the very statement that replaces it, and what two
+answers of one moment take back and forth is kept once."""
 
 
-def merge(driver: sqlite3.Connection, task: Merge) -> SaveReceipt:
+def merge(connection: Connection, task: Merge) -> SaveReceipt:
     """Merge an answer's rows, inside the caller's write transaction."""
-    hull, batch = task.hull, task.answer.batch
+    driver, hull, batch = driver_of(connection), task.hull, task.answer.batch
     if hull is None:
         return SaveReceipt()
     before, later = _stored(driver, task, hull)
@@ -33,9 +42,8 @@ def merge(driver: sqlite3.Connection, task: Merge) -> SaveReceipt:
         _upsert(driver, task, batch)
         _insert_extras(driver, task, batch)
         return SaveReceipt(inserted=len(batch))
-    settled = inside(batch.open_time, task.settled)
-    if later or settled.any() or batch.extra or _has_extras(driver, task, hull):
-        receipt = _merge_by_row(driver, task, settled)
+    if later or inside(batch.open_time, task.settled).any() or batch.extra or _has_extras(driver, task, hull):
+        receipt = merge_by_row(connection, task)
     else:
         receipt = _merge_newer(driver, task, hull, before)
     return receipt + SaveReceipt(lacking=_lacking(driver, task))
@@ -44,6 +52,8 @@ def merge(driver: sqlite3.Connection, task: Merge) -> SaveReceipt:
 def _merge_newer(driver: sqlite3.Connection, task: Merge, hull: Span, before: int) -> SaveReceipt:
     """The usual case: nothing stored is later, so what differs is revised. Counted without reading a row."""
     batch = task.answer.batch
+    for trigger in _TRIGGERS:
+        driver.execute(trigger)
     written = _upsert(driver, task, batch)
     _confirm(driver, task, batch.open_time[task.unproven()].tolist())
     after, _ = _stored(driver, task, hull)
@@ -52,44 +62,14 @@ def _merge_newer(driver: sqlite3.Connection, task: Merge, hull: Span, before: in
     return SaveReceipt(inserted=inserted, revised=revised, unchanged=len(batch) - written)
 
 
-def _merge_by_row(driver: sqlite3.Connection, task: Merge, settled: NDArray[np.bool_]) -> SaveReceipt:
-    """The rare case: something stored is later, or there are extra columns. Each row is looked at."""
-    batch = task.answer.batch
-    unproven = task.unproven()
-    inserted = revised = unchanged = 0
-    for start in range(0, len(batch), _STATEMENT):
-        part = batch[start : start + _STATEMENT]
-        stored = _read_rows(driver, task, part)
-        rows = zip(_rows(part), _extras(part), settled[start:].tolist(), unproven[start:].tolist(), strict=False)
-        wanted, confirmed = np.zeros(len(part), np.bool_), []
-        for index, (row, extras, is_settled, is_unproven) in enumerate(rows):
-            found = stored.get(row[0])
-            if found is None:
-                wanted[index] = True
-                inserted += 1
-            elif found[0] == (row[1:], extras):
-                unchanged += 1
-                if is_unproven:
-                    confirmed.append(row[0])
-            elif not is_settled and not _is_later(found[1], task):
-                wanted[index] = True
-                revised += 1
-        _upsert(driver, task, part[wanted])
-        _delete_extras(driver, task, part[wanted])
-        _insert_extras(driver, task, part[wanted])
-        _confirm(driver, task, confirmed)
-    outdated = len(batch) - inserted - revised - unchanged
-    return SaveReceipt(inserted=inserted, revised=revised, unchanged=unchanged, outdated=outdated)
-
-
 # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @cache
 def _statement(rows: int) -> str:
     places = f"({', '.join('?' * len(_STORED))})"
-    revised = ", ".join(f"{name} = excluded.{name}" for name in (*_VALUES, "answered_at", "source_id"))
-    differs = " OR ".join(f"{name} IS NOT excluded.{name}" for name in _VALUES)
+    revised = ", ".join(f"{name} = excluded.{name}" for name in (*VALUES, "answered_at", "source_id"))
+    differs = " OR ".join(f"{name} IS NOT excluded.{name}" for name in VALUES)
     return (
         f"INSERT INTO candles ({', '.join(_STORED)}) VALUES {', '.join([places] * rows)} "  # noqa: S608 - names are ours
         f"ON CONFLICT (symbol_id, open_time) DO UPDATE SET {revised} WHERE {differs}"
@@ -98,38 +78,24 @@ def _statement(rows: int) -> str:
 
 def _upsert(driver: sqlite3.Connection, task: Merge, batch: CandleBatch) -> int:
     """Write rows over what is stored; identical ones are not written. Returns the number of rows written."""
-    before = driver.total_changes
     rows = min(_STATEMENT, driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(_STORED))
-    for start in range(0, len(batch), _SLICE):
-        table = _parameters(task, batch[start : start + _SLICE])
-        whole = len(table) - len(table) % rows
-        for low in range(0, whole, rows):
-            driver.execute(_statement(rows), table[low : low + rows].ravel().tolist())
-        driver.executemany(_statement(1), table[whole:].tolist())
-    return driver.total_changes - before
+    written = 0
+    for start in range(0, len(batch), rows):
+        part = batch[start : start + rows]
+        written += driver.execute(_statement(len(part)), _parameters(task, part)).rowcount
+    return written
 
 
-def _parameters(task: Merge, batch: CandleBatch) -> NDArray[np.object_]:
-    table = np.empty((len(batch), len(_STORED)), np.object_)
-    table[:, 0] = task.symbol_id
-    for index, name in enumerate(COLUMNS, start=1):
-        table[:, index] = _objects(batch, name)
-    table[:, -2] = task.answer.answered_at
-    table[:, -1] = task.source_id
-    return table
-
-
-def _objects(batch: CandleBatch, name: str) -> list[Any] | None:
-    """A column as Python numbers, unknown values as None."""
-    column = getattr(batch, name)
-    if column is None:
-        return None
-    unknown = column == UNKNOWN_COUNT if name in INTEGER_COLUMNS else np.isnan(column)
-    values: list[Any] = column.tolist()
-    if name != "open_time" and unknown.any():
-        for index in np.flatnonzero(unknown).tolist():
-            values[index] = None
-    return values
+def _parameters(task: Merge, batch: CandleBatch) -> list[Any]:
+    """The values of `_STORED`, row after row."""
+    width, count = len(_STORED), len(batch)
+    flat: list[Any] = [None] * (width * count)
+    constants = {"symbol_id": task.symbol_id, "answered_at": task.answer.answered_at, "source_id": task.source_id}
+    for index, name in enumerate(_STORED):
+        column = [constants[name]] * count if name in constants else objects(batch, name)
+        if column is not None:
+            flat[index::width] = column
+    return flat
 
 
 def _confirm(driver: sqlite3.Connection, task: Merge, open_times: Sequence[int]) -> None:
@@ -142,13 +108,6 @@ def _confirm(driver: sqlite3.Connection, task: Merge, open_times: Sequence[int])
     )
 
 
-def _delete_extras(driver: sqlite3.Connection, task: Merge, batch: CandleBatch) -> None:
-    driver.executemany(
-        "DELETE FROM candle_extras WHERE symbol_id = ? AND open_time = ?",
-        ((task.symbol_id, open_time) for open_time in batch.open_time.tolist()),
-    )
-
-
 def _insert_extras(driver: sqlite3.Connection, task: Merge, batch: CandleBatch) -> None:
     if not batch.extra:
         return
@@ -156,7 +115,7 @@ def _insert_extras(driver: sqlite3.Connection, task: Merge, batch: CandleBatch) 
         "INSERT INTO candle_extras (symbol_id, open_time, name, value) VALUES (?, ?, ?, ?)",
         (
             (task.symbol_id, open_time, name, value)
-            for open_time, extras in zip(batch.open_time.tolist(), _extras(batch), strict=True)
+            for open_time, extras in zip(batch.open_time.tolist(), extras_of(batch), strict=True)
             for name, value in extras.items()
         ),
     )
@@ -167,12 +126,6 @@ def _insert_extras(driver: sqlite3.Connection, task: Merge, batch: CandleBatch) 
 
 def _set(numbers: frozenset[int]) -> str:
     return f"({', '.join(map(str, sorted(numbers)))})"
-
-
-def _is_later(stamp: tuple[int, int], task: Merge) -> bool:
-    answered_at, source_id = stamp
-    moment = task.answer.answered_at
-    return answered_at > moment or (answered_at == moment and source_id in task.stronger)
 
 
 def _stored(driver: sqlite3.Connection, task: Merge, span: Span) -> tuple[int, int]:
@@ -197,38 +150,3 @@ def _lacking(driver: sqlite3.Connection, task: Merge) -> int:
 def _has_extras(driver: sqlite3.Connection, task: Merge, span: Span) -> bool:
     query = "SELECT 1 FROM candle_extras WHERE symbol_id = ? AND open_time >= ? AND open_time < ? LIMIT 1"
     return driver.execute(query, (task.symbol_id, span.start, span.end)).fetchone() is not None
-
-
-def _read_rows(
-    driver: sqlite3.Connection, task: Merge, batch: CandleBatch
-) -> dict[int, tuple[tuple[_Values, dict[str, float]], tuple[int, int]]]:
-    """Stored rows at the batch's open times: values and extra columns, and their moment and source."""
-    open_times = batch.open_time.tolist()
-    places = f"({', '.join('?' * len(open_times))})"
-    extras: dict[int, dict[str, float]] = {}
-    for open_time, name, value in driver.execute(
-        f"SELECT open_time, name, value FROM candle_extras WHERE symbol_id = ? AND open_time IN {places}",  # noqa: S608
-        (task.symbol_id, *open_times),
-    ):
-        extras.setdefault(open_time, {})[name] = value
-    rows = driver.execute(
-        f"SELECT {', '.join(COLUMNS)}, answered_at, source_id FROM candles "  # noqa: S608 - names are ours
-        f"WHERE symbol_id = ? AND open_time IN {places}",
-        (task.symbol_id, *open_times),
-    )
-    return {row[0]: ((row[1:-2], extras.get(row[0], {})), row[-2:]) for row in rows}
-
-
-def _rows(batch: CandleBatch) -> Iterator[_Values]:
-    absent = [None] * len(batch)
-    return zip(*(_objects(batch, name) or absent for name in COLUMNS), strict=True)
-
-
-def _extras(batch: CandleBatch) -> Iterator[dict[str, float]]:
-    columns = [column.tolist() for column in batch.extra.values()]
-    if not columns:
-        return iter([{} for _ in range(len(batch))])
-    return (
-        {name: value for name, value in zip(batch.extra, values, strict=True) if value == value}
-        for values in zip(*columns, strict=True)
-    )

@@ -128,7 +128,7 @@ class SqliteStorage(SqlStorage):
         return self._current
 
     def _merge(self, connection: Connection, task: Merge) -> SaveReceipt:
-        return merge(driver_of(connection), task)
+        return merge(connection, task)
 
     @hookimpl
     def candle_load(self, read: LoadRead) -> CandleBatch:
