@@ -27,24 +27,27 @@ splits = st.lists(
     unique_by=lambda one: one.at,
 )  # fmt: skip
 dividends = st.lists(
-    st.builds(Action, moments, st.just(DIVIDEND), st.floats(0.01, 5)), max_size=4, unique_by=lambda one: one.at
+    st.builds(Action, moments, st.just(DIVIDEND), st.floats(0.01, 5), st.floats(50, 99)),
+    max_size=4,
+    unique_by=lambda one: one.at,
 )
 
 
 @given(splits, dividends, st.lists(st.floats(10, 1000), min_size=1, max_size=7))
 def test_against_arithmetic_by_hand(splits: list[Action], dividends: list[Action], closes: list[float]) -> None:
-    given, paid = batch(*closes, taker_buy_volume=np.array(closes)), {one.at: 50.0 + one.at for one in dividends}
+    given = batch(*closes, taker_buy_volume=np.array(closes))
     shares, factors = [], []
     for moment in given.open_time.tolist():
         share = factor = Fraction(1)
         for split in splits:
             share *= Fraction(split.value) if split.at > moment else 1
         for dividend in dividends:
-            factor *= 1 - Fraction(dividend.value) / Fraction(paid[dividend.at]) if dividend.at > moment else 1
+            assert dividend.close is not None
+            factor *= 1 - Fraction(dividend.value) / Fraction(dividend.close) if dividend.at > moment else 1
         shares.append(share)
         factors.append(factor)
     only = adjusted(given, [*dividends, *splits], Adjust.SPLITS)
-    both = adjusted(given, [*splits, *dividends], Adjust.ALL, paid)
+    both = adjusted(given, [*splits, *dividends], Adjust.ALL)
     for index, (share, factor) in enumerate(zip(shares, factors, strict=True)):
         close = Fraction(closes[index])
         for name in ("open", "high", "low", "close"):
@@ -65,14 +68,14 @@ def test_on_the_day_itself_the_new_terms_hold() -> None:
 def test_a_dividend_leaves_the_return_as_it_was() -> None:
     """Bought at 100, worth 98 after 2 were paid: nothing was won and nothing lost."""
     given = batch(100.0, 98.0)
-    found = adjusted(given, [Action(10, DIVIDEND, 2.0)], Adjust.ALL, {10: 100.0})
+    found = adjusted(given, [Action(10, DIVIDEND, 2.0, 100.0)], Adjust.ALL)
     assert found.close.tolist() == pytest.approx([98.0, 98.0])
 
 
-@pytest.mark.parametrize("closes", [{}, {10: 2.0}])
-def test_a_dividend_without_a_close_before_it_is_named(closes: dict[int, float]) -> None:
+@pytest.mark.parametrize("close", [None, 2.0])
+def test_a_dividend_without_a_close_before_it_is_named(close: float | None) -> None:
     with pytest.raises(BadInputError, match="the dividend of 2"):
-        adjusted(batch(100.0, 98.0), [Action(10, DIVIDEND, 2.0)], Adjust.ALL, closes)
+        adjusted(batch(100.0, 98.0), [Action(10, DIVIDEND, 2.0, close)], Adjust.ALL)
 
 
 def test_ways_have_names() -> None:

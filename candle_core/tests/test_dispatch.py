@@ -8,6 +8,8 @@ import pytest
 
 from candle_core.dispatch import Dispatch, ProviderHooks, StorageHooks
 from candle_hookspecs import (
+    Action,
+    ActionQuery,
     Answer,
     BrokenPluginError,
     CandleBatch,
@@ -308,6 +310,10 @@ class Everything(Plugin):
         return []
 
     @hookimpl
+    def candle_actions(self, query: ActionQuery) -> list[Action]:
+        return []
+
+    @hookimpl
     def candle_status(self) -> StorageStatus:
         return StorageStatus(place="here")
 
@@ -335,6 +341,8 @@ async def test_every_hook_takes_exactly_its_arguments(dispatch: Dispatch) -> Non
     operation = Operation(table="mine", type=OperationType.INSERT, rows=({"a": 1},))
     assert await storage.execute(operation) == 1
     assert await storage.answers(LoadRead(symbol=symbol)) == []
+    market = ActionQuery(archetype="STOCK", exchange="ONE", tradetype="STOCK", base="AAPL", quote="USD")
+    assert await storage.actions(market) == []
     assert await storage.status() == StorageStatus(place="here")
     assert await dispatch.ask("one", "candle_cache", dict, name="markets") == {"name": "markets"}
     job = Job(symbol=symbol, span=span)

@@ -131,6 +131,6 @@ def test_the_hooks() -> None:
     assert set(HOOKS) == {
         "candle_markets", "candle_split", "candle_fetch", "candle_decode", "candle_warmup", "candle_calendar",
         "candle_register", "candle_symbols", "candle_save", "candle_load", "candle_count", "candle_coverage",
-        "candle_forget", "candle_answers", "candle_execute", "candle_maintain", "candle_status", "candle_event",
-        "candle_cache", "candle_run_jobs", "candle_close",
+        "candle_forget", "candle_answers", "candle_actions", "candle_execute", "candle_maintain", "candle_status",
+        "candle_event", "candle_cache", "candle_run_jobs", "candle_close",
     }  # fmt: skip

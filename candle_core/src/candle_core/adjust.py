@@ -6,13 +6,13 @@ ex-date in the shares of that day (the method of the Center for Research in Secu
 Factors of several actions multiply.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
 import numpy as np
 
-from candle_hookspecs import Action, ActionKind, BadInputError, CandleBatch, Floats, Ints
+from candle_hookspecs import Action, ActionKind, BadInputError, CandleBatch, Floats, Ints, iso
 
 
 class Adjust(StrEnum):
@@ -35,16 +35,13 @@ class Adjust(StrEnum):
             raise BadInputError(f"{text!r} is no adjustment; there are {', '.join(cls)}") from None
 
 
-def adjusted(
-    batch: CandleBatch, actions: Sequence[Action], how: Adjust, closes: Mapping[int, float] | None = None
-) -> CandleBatch:
+def adjusted(batch: CandleBatch, actions: Sequence[Action], how: Adjust) -> CandleBatch:
     """A batch as `how` says.
 
     Args:
         batch: as traded.
         actions: all of the market that come after the first candle.
         how: what is to be taken out.
-        closes: for each dividend, by its `at`, the last close before it, as traded; needed for `Adjust.ALL` alone.
 
     Raises:
         BadInputError: a dividend whose last close is not known, or is not more than the dividend.
@@ -55,7 +52,7 @@ def adjusted(
     factor = 1 / shares
     if how is Adjust.ALL:
         dividends = [one for one in actions if one.kind is ActionKind.DIVIDEND]
-        factor = factor * _until(batch.open_time, [(one.at, _kept(one, closes or {})) for one in dividends])
+        factor = factor * _until(batch.open_time, [(one.at, _kept(one)) for one in dividends])
     prices = {name: getattr(batch, name) * factor for name in ("open", "high", "low", "close")}
     taker = batch.taker_buy_volume
     return replace(
@@ -66,15 +63,14 @@ def adjusted(
     )
 
 
-def _kept(dividend: Action, closes: Mapping[int, float]) -> float:
+def _kept(dividend: Action) -> float:
     """What of a share's price the dividend left."""
-    close = closes.get(dividend.at)
-    if close is None or close <= dividend.value:
+    if dividend.close is None or dividend.close <= dividend.value:
         raise BadInputError(
-            f"the dividend of {dividend.value!r} at {dividend.at} cannot be taken out: the last close before it is "
-            f"{close!r}; collect the candles before it, or read with adjust='splits'"
+            f"the dividend of {dividend.value!r} at {iso(dividend.at)!r} cannot be taken out: the last close before it "
+            f"is {dividend.close!r}; read with adjust='splits'"
         )
-    return 1 - dividend.value / close
+    return 1 - dividend.value / dividend.close
 
 
 def _until(open_time: Ints, factors: Sequence[tuple[int, float]]) -> Floats:

@@ -11,6 +11,8 @@ from typing import Any, Final, TypeVar, cast
 
 from candle_core.registry import Registered, new_manager, register
 from candle_hookspecs import (
+    Action,
+    ActionQuery,
     Answer,
     BrokenPluginError,
     CandleBatch,
@@ -214,6 +216,10 @@ class StorageHooks:
     async def answers(self, read: LoadRead) -> Sequence[Answer]:
         """`candle_answers`."""
         return await self._dispatch.ask_many(self.name, "candle_answers", read=read)
+
+    async def actions(self, query: ActionQuery) -> Sequence[Action]:
+        """`candle_actions`."""
+        return await self._dispatch.ask_many(self.name, "candle_actions", query=query)
 
     async def count(self, read: LoadRead) -> int:
         """`candle_count`."""

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
+from candle_core.adjust import Adjust
 from candle_core.chart import Chart, make_chart
 from candle_core.collect import ProgressCallback, collect, find_task
 from candle_core.config import load_config
@@ -17,7 +18,7 @@ from candle_core.importing import Import, ImportCallback, query_for
 from candle_core.kernel import Kernel, PluginState, check_plugins
 from candle_core.quality import slot_report, verify
 from candle_core.ranges import Bounds, open_span
-from candle_core.reading import CHUNK_ROWS, read_all
+from candle_core.reading import CHUNK_ROWS, read_adjusted, read_all
 from candle_core.retry import with_retries
 from candle_core.revisions import need_revisions, read_revisions
 from candle_core.streaming import stream
@@ -419,6 +420,7 @@ class Candles:
         count: int | None = None,
         columns: Sequence[str] | None = None,
         as_of: Moment | None = None,
+        adjust: str = "raw",
     ) -> CandleBatch:
         """What is stored, without asking anybody.
 
@@ -433,10 +435,12 @@ class Candles:
             columns: which optional columns to read besides the six of every candle; None: all.
             as_of: the candles as the answers given up to this moment had them, by the exchange's clock; those that no
                 answer had given by then are not there. None: as they stand now.
+            adjust: ``raw``: as traded. ``splits``: in the shares after the newest split that is known. ``all``: and
+                with dividends reinvested.
 
         Raises:
             UnknownSymbolError: the database holds no such symbol. MissingHookError: `as_of`, and the database forgets
-                what it replaces.
+                what it replaces; `adjust`, and it keeps no splits and dividends.
         """
         if count is not None and count < 1:
             raise BadSpanError(f"a count of {count!r} is no range; give at least 1")
@@ -451,7 +455,7 @@ class Candles:
             newest_first=start is None and count is not None,
             as_of=None if as_of is None else to_ms(as_of),
         )
-        return await read_all(self._kernel.storage(), read)
+        return await read_adjusted(self._kernel.storage(), read, Adjust.of(adjust))
 
     # ── taking back ─────────────────────────────────────────────────────────────────────────────────────────────────
 

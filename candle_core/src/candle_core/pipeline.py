@@ -253,6 +253,7 @@ class Pipeline:
             answered_at=page.answered_at,
             batch=batch,
             coverage=as_facts(proofs, source, page.answered_at),
+            actions=page.actions,
         )
 
     async def _save(self, answer: Answer) -> None:

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Final
 
+from candle_core.adjust import Adjust, adjusted
 from candle_core.dispatch import StorageHooks
 from candle_core.ranges import ALL_TIME
-from candle_hookspecs import CandleBatch, LoadRead, Span
+from candle_hookspecs import ActionQuery, CandleBatch, LoadRead, MissingHookError, Span
 
 CHUNK_ROWS: Final = 100_000
 """Rows read in one transaction."""
@@ -33,6 +34,27 @@ async def read_chunks(storage: StorageHooks, read: LoadRead, *, rows: int = CHUN
         if start >= end or len(batch) < size:
             return
         span = Span(start, end)
+
+
+async def read_adjusted(storage: StorageHooks, read: LoadRead, how: Adjust) -> CandleBatch:
+    """All candles of a read as one batch, splits and dividends taken out as `how` says.
+
+    Raises:
+        MissingHookError: the database keeps no actions. BadInputError: the close before a dividend is not known.
+    """
+    batch = await read_all(storage, read)
+    if how is Adjust.RAW or not len(batch):
+        return batch
+    if not storage.capabilities.actions:
+        raise MissingHookError(
+            f"{storage.name!r} keeps no splits and dividends (it has no 'candle_actions'); read with adjust='raw', or "
+            "use a backend that does, like sqlite"
+        )
+    names = ("archetype", "exchange", "tradetype", "base", "quote", "contract")
+    query = ActionQuery(
+        **{name: getattr(read.symbol, name) for name in names}, span=Span(batch.first + 1, ALL_TIME.end)
+    )
+    return adjusted(batch, await storage.actions(query), how)
 
 
 async def read_all(storage: StorageHooks, read: LoadRead) -> CandleBatch:

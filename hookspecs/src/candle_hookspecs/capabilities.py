@@ -61,6 +61,7 @@ class StorageCapabilities:
         extra_columns: `CandleBatch.extra` is kept.
         executes: `candle_execute` is there.
         revisions: what a later answer replaced is kept: `candle_answers` and `LoadRead.as_of` are there.
+        actions: `Answer.actions` are kept, and `candle_actions` is there.
         writers: most `candle_save` and `candle_execute` under way at once that still pay.
     """
 
@@ -70,6 +71,7 @@ class StorageCapabilities:
     extra_columns: bool = False
     executes: bool = False
     revisions: bool = False
+    actions: bool = False
     writers: int = 1
 
 

@@ -138,6 +138,7 @@ class Candles(Protocol):
         count: int | None = None,
         columns: Sequence[str] | None = None,
         as_of: Moment | None = None,
+        adjust: str = "raw",
     ) -> CandleBatch:
         """What is stored, or was known at a moment, without asking anybody."""
         ...

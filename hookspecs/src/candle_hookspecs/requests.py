@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from candle_hookspecs.actions import Action
 from candle_hookspecs.candles import Arrival, CandleBatch
 from candle_hookspecs.coverage import Evidence, Proof
 from candle_hookspecs.errors import MalformedAnswerError
@@ -99,6 +100,7 @@ class Page:
             empty answer. None: it says nothing.
         reach: until when the newest candle runs (its close time + 1 ms), where the exchange says so. None: a candle on
             the grid is taken to fill its slot.
+        actions: splits and dividends of the market, as far as the answer tells them.
         feedback: what the headers said of limits.
         size: bytes of the body on the wire.
     """
@@ -109,6 +111,7 @@ class Page:
     tickers: Sequence[Ticker] = ()
     orderbooks: Sequence[OrderBook] = ()
     trades: Sequence[Trade] = ()
+    actions: tuple[Action, ...] = ()
     proofs: tuple[Proof, ...] = ()
     asserted: Span | None = None
     reach: int | None = None

@@ -47,6 +47,7 @@ milliseconds, all spans half-open.
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
+from candle_hookspecs.actions import Action, ActionQuery
 from candle_hookspecs.candles import CandleBatch
 from candle_hookspecs.coverage import Coverage
 from candle_hookspecs.extensions import Cache, Event, Job, JobResult
@@ -292,7 +293,8 @@ class CandleSpecs(Protocol):
         """Everything stored of a span, as the answers it came from (`StorageCapabilities.revisions`).
 
         Each answer has one source, rank and moment. Its batch holds the candles that stand as it gave them and those
-        that a later answer replaced; its coverage the facts of that source and moment, cut to the span. Saving these
+        that a later answer replaced; its coverage the facts of that source and moment, cut to the span; its actions
+        those of the market that it told (whatever the span). Saving these
         answers in another database, in whatever order, makes it hold the same. `read.limit`, `read.columns` and
         `read.as_of` mean nothing here.
 
@@ -307,6 +309,21 @@ class CandleSpecs(Protocol):
 
         Raises:
             UnknownSymbolError: the symbol was never registered.
+        """
+        ...
+
+    @hookspec(firstresult=True)
+    def candle_actions(self, query: ActionQuery) -> Sequence[Action]:
+        """Splits and dividends of a market, in the order of their moments (`StorageCapabilities.actions`).
+
+        Example:
+            @hookimpl
+            def candle_actions(self, query):
+                actions = sorted(self._actions_of(query), key=lambda action: (action.at, action.kind))
+                return [action for action in actions if query.span is None or action.at in query.span]
+
+        Raises:
+            StorageError: it cannot be read. A market that is not known has none.
         """
         ...
 

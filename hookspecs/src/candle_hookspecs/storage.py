@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from candle_hookspecs.actions import Action
 from candle_hookspecs.candles import CandleBatch
 from candle_hookspecs.coverage import Coverage, CoverageState
 from candle_hookspecs.symbols import Market, MarketStatus, Symbol
@@ -22,6 +23,8 @@ class Answer:
         answered_at: the exchange's clock, UTC ms. On conflict the later answer wins, whichever is saved first.
         batch: closed candles only.
         coverage: the facts this answer proves.
+        actions: splits and dividends of the market. One that is known by its kind and moment is replaced by what a
+            later answer says of it; none is taken back because a later answer lacks it.
     """
 
     symbol: Symbol
@@ -30,6 +33,7 @@ class Answer:
     batch: CandleBatch
     coverage: tuple[Coverage, ...] = ()
     rank: int = 0
+    actions: tuple[Action, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
