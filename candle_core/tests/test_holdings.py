@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from candle_core.statements import VALUES, Statements, checksum
 from candle_hookspecs import (
     REQUIRED_COLUMNS,
     UNKNOWN_COUNT,
+    Action,
+    ActionKind,
     Answer,
     CandleBatch,
     Coverage,
@@ -58,9 +61,9 @@ LATER = answer(20, {60: 2.0}, Span(30, 90))
 
 
 def test_the_same_answers_in_another_order_are_the_same() -> None:
-    assert not compare(holding(FIRST, LATER), holding(FIRST, LATER), extra=True)
+    assert not compare(holding(FIRST, LATER), holding(FIRST, LATER), extra=True, actions=True)
     united = answer(10, {0: 1.0, 60: 1.0, 120: 1.0}, Span(0, 50), Span(50, 121))
-    assert not compare(holding(FIRST, LATER), holding(LATER, united), extra=True)
+    assert not compare(holding(FIRST, LATER), holding(LATER, united), extra=True, actions=True)
 
 
 @pytest.mark.parametrize(
@@ -84,14 +87,29 @@ def test_the_same_answers_in_another_order_are_the_same() -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_there(second: Holding, lacking: list[int], clashing: list[int], unproven: int, own: int) -> None:
-    assert told(compare(holding(FIRST, LATER), second, extra=True)) == (lacking, clashing, unproven, own)
+    assert told(compare(holding(FIRST, LATER), second, extra=True, actions=True)) == (lacking, clashing, unproven, own)
+
+
+def test_splits_and_dividends() -> None:
+    split, dividend = Action(100, ActionKind.SPLIT, 4.0), Action(100, ActionKind.DIVIDEND, 0.5)
+    told_both = holding(replace(FIRST, actions=(split, dividend)))
+
+    def untold(second: Holding, *, actions: bool = True) -> int:
+        return compare(told_both, second, extra=True, actions=actions).untold
+
+    wrong = replace(dividend, value=0.4)
+    assert untold(told_both) == 0
+    assert untold(holding(FIRST)) == 2
+    assert untold(holding(FIRST), actions=False) == 0
+    assert untold(holding(replace(FIRST, actions=(split, wrong)))) == 1
+    assert untold(holding(replace(FIRST, actions=(split, dividend)), replace(LATER, actions=(wrong,)))) == 0
 
 
 def test_without_their_answers_candles_are_compared_as_they_stand() -> None:
     one = Holding(batch({0: 1.0, 60: 2.0}), (FIRST,), exact=False)
     other = Holding(batch({0: 1.0, 60: 2.0}), (FIRST,), exact=True)
-    assert not compare(one, other, extra=True)
-    assert told(compare(one, Holding(batch({0: 3.0, 90: 1.0}), (FIRST,), exact=False), extra=True)) == (
+    assert not compare(one, other, extra=True, actions=True)
+    assert told(compare(one, Holding(batch({0: 3.0, 90: 1.0}), (FIRST,), exact=False), extra=True, actions=True)) == (
         [0, 60], [], 0, 1,
     )  # fmt: skip
 
@@ -99,8 +117,8 @@ def test_without_their_answers_candles_are_compared_as_they_stand() -> None:
 def test_columns_that_the_second_cannot_hold_are_not_asked_of_it() -> None:
     rich = Holding(batch({0: 1.0}, dividend=np.array([0.5])), (), exact=True)
     poor = Holding(batch({0: 1.0}), (), exact=True)
-    assert not compare(rich, poor, extra=False)
-    assert compare(Holding(rich.batch, (), exact=False), Holding(poor.batch, (), exact=False), extra=True)
+    assert not compare(rich, poor, extra=False, actions=True)
+    assert compare(Holding(rich.batch, (), exact=False), Holding(poor.batch, (), exact=False), extra=True, actions=True)
 
 
 # ── statements ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -115,8 +133,8 @@ def plain_in_force(said: Sequence[tuple[int, int, int, float]], asked: tuple[int
 def test_of_two_that_were_said_at_once_the_last_is_what_counts() -> None:
     hidden, seen = answer(10, {0: 5.0, 60: 1.0}), answer(10, {0: 1.0})
     assert Statements.of([hidden, seen]).visible().values[:, 0].tolist() == [1.0, 1.0]
-    assert not compare(holding(hidden, seen), holding(seen, answer(10, {60: 1.0})), extra=True)
-    assert told(compare(holding(hidden, seen), holding(seen, hidden), extra=True)) == ([], [0], 0, 0)
+    assert not compare(holding(hidden, seen), holding(seen, answer(10, {60: 1.0})), extra=True, actions=True)
+    assert told(compare(holding(hidden, seen), holding(seen, hidden), extra=True, actions=True)) == ([], [0], 0, 0)
     assert len(Statements.of([]).visible()) == 0
 
 

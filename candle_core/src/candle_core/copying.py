@@ -113,6 +113,8 @@ class _Copy:
             )
         if source.extra_columns and not target.extra_columns:
             notes.append(f"{self._target.backend!r} keeps no extra columns; those of the source, if any, stay behind")
+        if source.actions and not target.actions:
+            notes.append(f"{self._target.backend!r} keeps no splits and dividends; those of the source stay behind")
         return notes
 
     async def _one(self, record: SymbolRecord) -> SymbolCopy:
@@ -149,7 +151,7 @@ class _Copy:
         """Send what the target lacks. What it has otherwise by the same answer is left: nobody knows which is wrong."""
         async for mine, found in self._walk(symbol):
             tally.add(mine, found)
-            if len(found.lacking) or found.unproven:
+            if len(found.lacking) or found.unproven or found.untold:
                 sent = [answer for one in mine.answers if (answer := _without(one, found.clashing)) is not None]
                 tally.answers += len(sent)
                 tally.copied += await self._save(sent)
@@ -174,7 +176,8 @@ class _Copy:
                 await Holding.read(self._target, symbol, span, batches[1].between(span)),
             )
             # In a thread, for what it takes is measured in hundredths of a second.
-            found = await asyncio.to_thread(compare, mine, theirs, extra=self._target.capabilities.extra_columns)
+            can = self._target.capabilities
+            found = await asyncio.to_thread(compare, mine, theirs, extra=can.extra_columns, actions=can.actions)
             yield mine, found
             start = span.end
 
@@ -191,7 +194,7 @@ def _without(answer: Answer, times: Ints) -> Answer | None:
     """The answer without some of its rows; None if nothing is left of it."""
     if len(times):
         answer = replace(answer, batch=answer.batch[~np.isin(answer.batch.open_time, times)])
-    return answer if len(answer.batch) or answer.coverage else None
+    return answer if len(answer.batch) or answer.coverage or answer.actions else None
 
 
 @dataclass(slots=True)
@@ -222,6 +225,7 @@ class _Tally:
     replaced: int = 0
     own: int = 0
     unproven: int = 0
+    untold: int = 0
     lacking: int = 0
     clashing: int = 0
     first_lacking: int = 0
@@ -235,6 +239,7 @@ class _Tally:
         self.replaced += mine.replaced
         self.own += found.own
         self.unproven += found.unproven
+        self.untold = max(self.untold, found.untold)  # they are the market's, and told anew with every piece
         if len(found.lacking):
             self.first_lacking = self.first_lacking if self.lacking else int(found.lacking[0])
             self.lacking += len(found.lacking)
@@ -258,4 +263,6 @@ class _Tally:
             )
         if self.unproven:
             said.append(f"{self.unproven:,} proven stretches did not arrive; copy again if somebody wrote meanwhile")
+        if self.untold:
+            said.append(f"{self.untold:,} splits or dividends are not as in the source; copy again")
         return "; ".join(said)

@@ -11,6 +11,9 @@ from candle_core.dispatch import StorageHooks
 from candle_core.spans import Spans
 from candle_core.statements import VALUES, Statements, checksum, matrix, same
 from candle_hookspecs import (
+    Action,
+    ActionKind,
+    ActionQuery,
     Answer,
     CandleBatch,
     Coverage,
@@ -61,7 +64,8 @@ class Holding:
         if storage.capabilities.revisions:
             return cls(batch, tuple(await storage.answers(LoadRead(symbol=symbol, span=span))), exact=True)
         facts = await storage.coverage(CoverageQuery(symbol=symbol, span=span))
-        return cls(batch, tuple(_answers(symbol, batch, _cut(facts, span))), exact=False)
+        actions = await storage.actions(ActionQuery.of(symbol)) if storage.capabilities.actions else ()
+        return cls(batch, tuple(_answers(symbol, batch, _cut(facts, span), tuple(actions))), exact=False)
 
     @property
     def facts(self) -> list[Coverage]:
@@ -81,6 +85,15 @@ class Holding:
             spans.setdefault((fact.state, fact.source), []).append(fact.span)
         return {key: Spans.of(parts) for key, parts in spans.items()}
 
+    @property
+    def actions(self) -> dict[tuple[int, ActionKind], tuple[tuple[int, int], Action]]:
+        """Splits and dividends of the market, by moment and kind, each with moment and rank of the answer that told."""
+        return {
+            (action.at, action.kind): ((answer.answered_at, answer.rank), action)
+            for answer in sorted(self.answers, key=lambda answer: (answer.answered_at, answer.rank))
+            for action in answer.actions
+        }
+
     def extra(self) -> set[str]:
         """Names of the columns beyond those of every candle."""
         return set(chain(self.batch.extra, *(answer.batch.extra for answer in self.answers)))
@@ -95,10 +108,13 @@ def _cut(facts: Sequence[Coverage], span: Span) -> list[Coverage]:
     return [replace(fact, span=inside) for fact in facts if (inside := fact.span.intersect(span))]
 
 
-def _answers(symbol: Symbol, batch: CandleBatch, facts: Sequence[Coverage]) -> Iterator[Answer]:
+def _answers(
+    symbol: Symbol, batch: CandleBatch, facts: Sequence[Coverage], actions: tuple[Action, ...]
+) -> Iterator[Answer]:
     """Candles and facts as the answers that they may have come from.
 
-    A candle counts as given by the last answer that vouches for it; one that none vouches for gives way to anything.
+    A candle counts as given by the last answer that vouches for it; one that none vouches for gives way to anything,
+    and so does a split or a dividend.
     """
     origins: dict[tuple[str, int, int], list[Coverage]] = {}
     owner = np.zeros(len(batch), np.intp)
@@ -112,8 +128,16 @@ def _answers(symbol: Symbol, batch: CandleBatch, facts: Sequence[Coverage]) -> I
     for origin in sorted({*origins, *numbers}, key=lambda origin: (origin[1:], origin[0])):
         source, answered_at, rank = origin
         rows = batch[owner == numbers[origin]] if origin in numbers else CandleBatch.empty()
-        coverage = tuple(origins.get(origin, ()))
-        yield Answer(symbol=symbol, source=source, answered_at=answered_at, rank=rank, batch=rows, coverage=coverage)
+        coverage, told = tuple(origins.get(origin, ())), actions if source == UNDATED else ()
+        yield Answer(
+            symbol=symbol,
+            source=source,
+            answered_at=answered_at,
+            rank=rank,
+            batch=rows,
+            coverage=coverage,
+            actions=told,
+        )
 
 
 # ── comparing ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -127,38 +151,42 @@ class Difference:
         lacking: open times of which it lacks something that was said.
         clashing: open times of which it says something else by the same moment and rank, so that one of both is wrong.
         unproven: stretches whose proof it lacks.
+        untold: splits and dividends that it lacks.
         own: candles that it alone holds.
     """
 
     lacking: Ints = field(default_factory=_no_times)
     clashing: Ints = field(default_factory=_no_times)
     unproven: int = 0
+    untold: int = 0
     own: int = 0
 
     def __bool__(self) -> bool:
-        return bool(len(self.lacking) or len(self.clashing) or self.unproven)
+        return bool(len(self.lacking) or len(self.clashing) or self.unproven or self.untold)
 
 
-def compare(first: Holding, second: Holding, *, extra: bool) -> Difference:
+def compare(first: Holding, second: Holding, *, extra: bool, actions: bool) -> Difference:
     """What the second lacks of the first, by checksums, and row by row only where these differ.
 
     Args:
         first: what is to be there.
         second: what is there.
         extra: whether the second can hold further columns.
+        actions: whether it can hold splits and dividends.
     """
     names = sorted(first.extra() | second.extra()) if extra else []
     exact = first.exact and second.exact
     proven, there = first.proven, second.proven
+    untold = _untold(first, second) if actions else 0
     if first.checksum(names, exact=exact) == second.checksum(names, exact=exact) and proven == there:
-        return Difference()
+        return Difference(untold=untold)
     own = int((~np.isin(second.batch.open_time, first.batch.open_time, assume_unique=True)).sum())
     unproven = sum(len((spans - there.get(key, Spans())).parts) for key, spans in proven.items())
     if not len(second.batch):
-        return Difference(lacking=first.batch.open_time, unproven=unproven)
+        return Difference(lacking=first.batch.open_time, unproven=unproven, untold=untold)
     standing = _standing(first, second, names)
     if not exact:
-        return Difference(lacking=standing, unproven=unproven, own=own)
+        return Difference(lacking=standing, unproven=unproven, untold=untold, own=own)
     said, heard = Statements.of(first.answers, names).visible(), Statements.of(second.answers, names)
     found = heard.in_force(said)
     agrees = (found >= 0) & same(said.values, heard.values[found])
@@ -167,7 +195,20 @@ def compare(first: Holding, second: Holding, *, extra: bool) -> Difference:
     clashing = np.union1d(said.open_time[together & ~agrees], standing[later == 0])
     lacking = np.union1d(said.open_time[~together & ~agrees], standing[later < 0])
     return Difference(
-        lacking=np.setdiff1d(lacking, clashing, assume_unique=True), clashing=clashing, unproven=unproven, own=own
+        lacking=np.setdiff1d(lacking, clashing, assume_unique=True),
+        clashing=clashing,
+        unproven=unproven,
+        untold=untold,
+        own=own,
+    )
+
+
+def _untold(first: Holding, second: Holding) -> int:
+    """Splits and dividends that the second lacks, or has otherwise by no later answer."""
+    there = second.actions
+    return sum(
+        key not in there or (there[key][1] != action and there[key][0] <= stamp)
+        for key, (stamp, action) in first.actions.items()
     )
 
 
