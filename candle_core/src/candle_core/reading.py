@@ -50,10 +50,7 @@ async def read_adjusted(storage: StorageHooks, read: LoadRead, how: Adjust) -> C
             f"{storage.name!r} keeps no splits and dividends (it has no 'candle_actions'); read with adjust='raw', or "
             "use a backend that does, like sqlite"
         )
-    names = ("archetype", "exchange", "tradetype", "base", "quote", "contract")
-    query = ActionQuery(
-        **{name: getattr(read.symbol, name) for name in names}, span=Span(batch.first + 1, ALL_TIME.end)
-    )
+    query = ActionQuery.of(read.symbol, Span(batch.first + 1, ALL_TIME.end))
     return adjusted(batch, await storage.actions(query), how)
 
 
