@@ -64,6 +64,12 @@ def _coverage(row: Row[Any]) -> Coverage:
     return Coverage(span, CoverageState(row.state), Evidence(row.evidence), row.name, row.answered_at)
 
 
+def overlapping(connection: Connection, symbol_id: int, span: Span | None) -> list[Fact]:
+    """The facts that reach into the span, whole, in the order of their spans."""
+    statement = select(coverage).where(_overlaps(symbol_id, span)).order_by(*_ORDER)
+    return [Fact(*row) for row in connection.execute(statement)]
+
+
 def since(connection: Connection, symbol_ids: Collection[int], moment: int) -> dict[int, list[Standing]]:
     """By symbol, the facts answered at that moment (UTC ms) or later.
 

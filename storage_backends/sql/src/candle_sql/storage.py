@@ -4,10 +4,10 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from candle_hookspecs import (
     PRICE_COLUMNS,
@@ -40,6 +40,7 @@ from candle_sql.facts import Fact, Standing
 from candle_sql.found import Found
 from candle_sql.merge import Merge
 from candle_sql.migrations import MIGRATIONS, Migration
+from candle_sql.statements import Columns, answers, fetch, known, within
 from candle_sql.tables import candle_extras, candles, revision_extras, revisions, sources, symbols
 from candle_sql.upkeep import STEP, Step
 
@@ -91,6 +92,10 @@ class SqlStorage(ABC):
     @abstractmethod
     def _merge(self, connection: Connection, merge: Merge) -> SaveReceipt:
         """Merge one answer's rows."""
+
+    def _fetch(self, connection: Connection, query: Select[Any]) -> Columns:
+        """Read a query of integers and floats; NULL becomes `UNKNOWN_COUNT` or NaN. A backend has faster ways."""
+        return fetch(connection, query)
 
     @abstractmethod
     def _upkeep(self, task: MaintenanceTask) -> Step:
@@ -178,7 +183,17 @@ class SqlStorage(ABC):
         """How many candles the read would return without a limit."""
         with self._read() as connection:
             symbol_id = self._number(connection, read.symbol)
-            return connection.scalar(select(func.count()).where(_rows(candles, symbol_id, read.span))) or 0
+            query = select(func.count()).where(within(candles, symbol_id, read.span))
+            if read.as_of is not None:
+                query = select(func.count()).select_from(known(symbol_id, read.span, read.as_of).subquery())
+            return connection.scalar(query) or 0
+
+    @hookimpl
+    def candle_answers(self, read: LoadRead) -> Sequence[Answer]:
+        """Everything stored of a span, as the answers it came from."""
+        with self._read() as connection:
+            symbol_id = self._number(connection, read.symbol)
+            return answers(connection, read.symbol, symbol_id, read.span, self._fetch)
 
     # ── proof ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -197,12 +212,12 @@ class SqlStorage(ABC):
             facts.cut(connection, symbol_id, forget)
             if not forget.candles:
                 return 0
-            replaced = _rows(revisions, symbol_id, forget.span)
+            replaced = within(revisions, symbol_id, forget.span)
             numbers = select(revisions.c.id).where(replaced)
             connection.execute(delete(revision_extras).where(revision_extras.c.revision_id.in_(numbers)))
             connection.execute(delete(revisions).where(replaced))
-            connection.execute(delete(candle_extras).where(_rows(candle_extras, symbol_id, forget.span)))
-            deleted = connection.execute(delete(candles).where(_rows(candles, symbol_id, forget.span))).rowcount
+            connection.execute(delete(candle_extras).where(within(candle_extras, symbol_id, forget.span)))
+            deleted = connection.execute(delete(candles).where(within(candles, symbol_id, forget.span))).rowcount
             _count(connection, symbol_id, candles=-deleted)
             return deleted
 
@@ -334,11 +349,6 @@ def _count(connection: Connection, symbol_id: int, *, candles: int, revisions: i
             "revision_count": symbols.c.revision_count + revisions,
         }
         connection.execute(update(symbols).where(symbols.c.id == symbol_id).values(counted))
-
-
-def _rows(table: Table, symbol_id: int, span: Span | None) -> ColumnElement[bool]:
-    own = table.c.symbol_id == symbol_id
-    return own if span is None else and_(own, table.c.open_time >= span.start, table.c.open_time < span.end)
 
 
 def _refuse_unknown_prices(answer: Answer) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
 
 from candle_hookspecs import (
     CONTRACT_VERSION,
@@ -23,12 +23,13 @@ from candle_hookspecs import (
 from candle_hookspecs import Settings as BaseSettings
 from candle_sql import Merge, SqlStorage
 from candle_sql.migrations import needs_upgrade, stored_version, upgrade
+from candle_sql.statements import Columns
 from candle_sql.upkeep import Step
 from candle_sqlite import upkeep
 from candle_sqlite.connections import Connections, blank, driver_of
 from candle_sqlite.failures import translated
 from candle_sqlite.merge import merge
-from candle_sqlite.read import load
+from candle_sqlite.read import fetch, load
 
 
 class SqliteStorage(SqlStorage):
@@ -57,7 +58,7 @@ class SqliteStorage(SqlStorage):
             return path.expanduser()
 
     capabilities: ClassVar[StorageCapabilities] = StorageCapabilities(
-        contract=CONTRACT_VERSION, durable=True, shared=True, extra_columns=True, executes=True
+        contract=CONTRACT_VERSION, durable=True, shared=True, extra_columns=True, executes=True, revisions=True
     )
 
     def __init__(self, settings: Settings, context: PluginContext) -> None:
@@ -130,11 +131,14 @@ class SqliteStorage(SqlStorage):
     def _merge(self, connection: Connection, task: Merge) -> SaveReceipt:
         return merge(connection, task)
 
+    def _fetch(self, connection: Connection, query: Select[Any]) -> Columns:
+        return fetch(connection, query)
+
     @hookimpl
     def candle_load(self, read: LoadRead) -> CandleBatch:
         """Candles in time order, at most `read.limit`, in one short transaction."""
         with self._read() as connection:
-            return load(driver_of(connection), self._number(connection, read.symbol), read)
+            return load(connection, self._number(connection, read.symbol), read)
 
     def _upkeep(self, task: MaintenanceTask) -> Step:
         if not self._path.exists():
