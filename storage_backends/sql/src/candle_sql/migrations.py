@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from candle_hookspecs import StorageSchemaError
-from candle_sql.tables import V_CANDLES, meta, metadata, revision_extras, revisions
+from candle_sql.tables import V_CANDLES, actions, meta, metadata, revision_extras, revisions
 
 _VERSION: Final = "schema_version"
 
@@ -20,20 +20,20 @@ class Migration:
     apply: Callable[[Connection], None]
 
 
-_REVISIONS: Final = (revisions, revision_extras)
+_SECOND: Final = (revisions, revision_extras, actions)
 
 
 def _create(connection: Connection) -> None:
-    first = [table for table in metadata.sorted_tables if table not in _REVISIONS]
+    first = [table for table in metadata.sorted_tables if table not in _SECOND]
     metadata.create_all(connection, first, checkfirst=False)
     connection.execute(text(V_CANDLES))
 
 
-def _keep_revisions(connection: Connection) -> None:
-    metadata.create_all(connection, _REVISIONS, checkfirst=False)
+def _keep_revisions_and_actions(connection: Connection) -> None:
+    metadata.create_all(connection, _SECOND, checkfirst=False)
 
 
-MIGRATIONS: Final[Sequence[Migration]] = (Migration(1, _create), Migration(2, _keep_revisions))
+MIGRATIONS: Final[Sequence[Migration]] = (Migration(1, _create), Migration(2, _keep_revisions_and_actions))
 """All steps in order. The tables of `candle_sql.tables` are those after the last step."""
 
 

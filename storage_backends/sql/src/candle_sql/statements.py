@@ -12,6 +12,7 @@ from candle_hookspecs import (
     COLUMNS,
     OPTIONAL_COLUMNS,
     UNKNOWN_COUNT,
+    Action,
     Answer,
     CandleBatch,
     Coverage,
@@ -20,7 +21,7 @@ from candle_hookspecs import (
     Span,
     Symbol,
 )
-from candle_sql import facts
+from candle_sql import actions, facts
 from candle_sql.tables import candle_extras, candles, revision_extras, revisions, sources
 
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
@@ -125,8 +126,9 @@ def answers(connection: Connection, symbol: Symbol, symbol_id: int, span: Span |
     said = fetch(connection, _said(symbol_id, span))
     extras = _extras(connection, symbol_id, span)
     proven = _facts(connection, symbol_id, span, origins)
+    told = _actions(connection, symbol_id, origins)
     batches = dict(_batches(said, extras))
-    keys = sorted({*batches, *proven}, key=lambda key: (key[0], origins[key[1]]))
+    keys = sorted({*batches, *proven, *told}, key=lambda key: (key[0], origins[key[1]]))
     return [
         Answer(
             symbol=symbol,
@@ -135,6 +137,7 @@ def answers(connection: Connection, symbol: Symbol, symbol_id: int, span: Span |
             answered_at=answered_at,
             batch=batches.get((answered_at, source_id), CandleBatch.empty()),
             coverage=tuple(proven.get((answered_at, source_id), ())),
+            actions=tuple(told.get((answered_at, source_id), ())),
         )
         for answered_at, source_id in keys
     ]
@@ -202,6 +205,16 @@ def _facts(
             found.setdefault((fact.answered_at, fact.source_id), []).append(
                 Coverage(inside, CoverageState(fact.state), Evidence(fact.evidence), source, fact.answered_at)
             )
+    return found
+
+
+def _actions(
+    connection: Connection, symbol_id: int, origins: Mapping[int, tuple[int, str]]
+) -> dict[_Key, list[Action]]:
+    numbers = {origin: source_id for source_id, origin in origins.items()}
+    found: dict[_Key, list[Action]] = {}
+    for one in actions.of_symbol(connection, symbol_id):
+        found.setdefault((one.answered_at, numbers[one.rank, one.source]), []).append(one.action)
     return found
 
 

@@ -11,6 +11,8 @@ from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from candle_hookspecs import (
     PRICE_COLUMNS,
+    Action,
+    ActionQuery,
     Answer,
     BadInputError,
     Coverage,
@@ -35,7 +37,7 @@ from candle_hookspecs import (
     hookimpl,
     iso,
 )
-from candle_sql import catalogue, execution, facts, status
+from candle_sql import actions, catalogue, execution, facts, status
 from candle_sql.facts import Fact, Standing
 from candle_sql.found import Found
 from candle_sql.merge import Merge
@@ -154,12 +156,16 @@ class SqlStorage(ABC):
         with self._write() as connection:
             ids = self._resolve(connection, (answer.symbol for answer in write.answers))
             self._lock(connection, set(ids.values()))
-            ledger = _Ledger(connection, write, ids, self._sources(connection, write))
+            sources = self._sources(connection, write)
+            ledger = _Ledger(connection, write, ids, sources)
             for answer in sorted(write.answers, key=lambda answer: ids[answer.symbol]):  # in the order of the key
                 done = self._merge(connection, ledger.standing_of(answer))
                 ledger.enter(answer, done)
                 receipt += done
             ledger.commit()
+            if actions.pending(connection, write.answers, ids):
+                self._lock(connection, ())  # symbols of one market share them
+                actions.save(connection, actions.pending(connection, write.answers, ids), sources)
         return receipt
 
     def _sources(self, connection: Connection, write: SaveWrite) -> dict[tuple[str, int], int]:
@@ -194,6 +200,12 @@ class SqlStorage(ABC):
         with self._read() as connection:
             symbol_id = self._number(connection, read.symbol)
             return answers(connection, read.symbol, symbol_id, read.span, self._fetch)
+
+    @hookimpl
+    def candle_actions(self, query: ActionQuery) -> Sequence[Action]:
+        """Splits and dividends of a market."""
+        with self._read() as connection:
+            return actions.read(connection, query)
 
     # ── proof ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

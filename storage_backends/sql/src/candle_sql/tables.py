@@ -198,6 +198,20 @@ coverage: Final = Table(
 )
 Index("coverage_by_moment", coverage.c.symbol_id, coverage.c.answered_at)
 
+actions: Final = Table(
+    "actions",
+    metadata,
+    Column("market_id", ForeignKey("markets.id"), primary_key=True, nullable=False, comment="markets.id"),
+    Column("at", BigInteger, primary_key=True, nullable=False, comment="first opening on the new terms, UTC ms"),
+    Column("kind", String, primary_key=True, nullable=False, comment="split or dividend"),
+    _number("value", "shares after for one before; or what is paid for a share, in quote units"),
+    _number("close", "of a dividend: the last close before it, as traded", nullable=True),
+    Column("answered_at", BigInteger, nullable=False, comment="the exchange's clock when it said so, UTC ms"),
+    Column("source_id", ForeignKey("sources.id"), nullable=False, comment="sources.id"),
+    sqlite_with_rowid=False,
+    comment="What a company did to its shares",
+)
+
 V_CANDLES: Final = """
 CREATE VIEW v_candles AS
 SELECT m.archetype, m.exchange, m.tradetype, m.base, m.quote, m.contract, s.timeframe,

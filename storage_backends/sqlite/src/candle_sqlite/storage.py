@@ -58,7 +58,13 @@ class SqliteStorage(SqlStorage):
             return path.expanduser()
 
     capabilities: ClassVar[StorageCapabilities] = StorageCapabilities(
-        contract=CONTRACT_VERSION, durable=True, shared=True, extra_columns=True, executes=True, revisions=True
+        contract=CONTRACT_VERSION,
+        durable=True,
+        shared=True,
+        extra_columns=True,
+        executes=True,
+        revisions=True,
+        actions=True,
     )
 
     def __init__(self, settings: Settings, context: PluginContext) -> None:
