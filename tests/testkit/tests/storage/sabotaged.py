@@ -502,3 +502,11 @@ class LowersTheMoment(MemoryStorage):
             if moment in before and row.moment > (answer.answered_at, answer.rank):
                 series.rows[moment] = Row(row.values, (answer.answered_at, answer.rank))
         return receipt
+
+
+@noticed_by("any_story_matches_a_dictionary")
+class CutsFactsShort(MemoryStorage):
+    """What is left behind the forgotten stretch is lost when something is left before it."""
+
+    def _outside(self, fact: Coverage, span: Span | None) -> Iterable[Coverage]:
+        return list(super()._outside(fact, span))[:1]

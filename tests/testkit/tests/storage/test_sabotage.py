@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 
 from candle_testkit.context import make_context
 from candle_testkit.contracts.storage import StorageContract
@@ -24,6 +25,8 @@ def failures(storage: type[MemoryStorage], checks: list[str], folder: Path) -> d
     """Run checks against the storage, each on a fresh instance, without pytest around them."""
 
     class Adopter(Honest):
+        stories = settings(Honest.stories, phases=[Phase.generate], database=None)
+
         def open(self, folder: Path) -> MemoryStorage:
             return storage(storage.Settings(), make_context(folder, "memory"))
 

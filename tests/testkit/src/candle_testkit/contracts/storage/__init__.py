@@ -21,6 +21,7 @@ from candle_testkit.contracts.storage.candles import CandleChecks
 from candle_testkit.contracts.storage.catalogue import CatalogueChecks
 from candle_testkit.contracts.storage.execution import ExecutionChecks
 from candle_testkit.contracts.storage.harness import Database, StorageHarness
+from candle_testkit.contracts.storage.machine import StoryChecks
 from candle_testkit.contracts.storage.merging import MergeChecks
 from candle_testkit.contracts.storage.proof import ProofChecks
 from candle_testkit.contracts.storage.random import RandomChecks
@@ -39,6 +40,7 @@ class StorageContract(
     RandomChecks,
     ExecutionChecks,
     UpkeepChecks,
+    StoryChecks,
     StorageHarness,
 ):
     """Every check. Subclass it, and define `open` and `stored`."""
