@@ -87,6 +87,8 @@ class _Copy:
         self._source, self._target = source.storage(), target.storage()
         self._writer = target.writer()
         self._pace = pace
+        self._extra: set[str] = set()
+        self._actions = False
         self._turn = asyncio.Semaphore(max(1, self._target.capabilities.writers))
 
     async def all(self, records: Sequence[SymbolRecord]) -> tuple[SymbolCopy, ...]:
@@ -111,10 +113,11 @@ class _Copy:
             notes.append(
                 f"{self._target.backend!r} does not keep what a later answer replaced: {left:,} rows stay behind"
             )
-        if source.extra_columns and not target.extra_columns:
-            notes.append(f"{self._target.backend!r} keeps no extra columns; those of the source, if any, stay behind")
-        if source.actions and not target.actions:
-            notes.append(f"{self._target.backend!r} keeps no splits and dividends; those of the source stay behind")
+        if self._extra and not target.extra_columns:
+            names = ", ".join(sorted(self._extra))
+            notes.append(f"{self._target.backend!r} keeps no extra columns: {names} stay behind")
+        if self._actions and not target.actions:
+            notes.append(f"{self._target.backend!r} keeps no splits and dividends: those of the source stay behind")
         return notes
 
     async def _one(self, record: SymbolRecord) -> SymbolCopy:
@@ -175,6 +178,8 @@ class _Copy:
                 await Holding.read(self._source, symbol, span, batches[0].between(span)),
                 await Holding.read(self._target, symbol, span, batches[1].between(span)),
             )
+            self._extra |= mine.extra()
+            self._actions |= bool(mine.actions)
             # In a thread, for what it takes is measured in hundredths of a second.
             can = self._target.capabilities
             found = await asyncio.to_thread(compare, mine, theirs, extra=can.extra_columns, actions=can.actions)
