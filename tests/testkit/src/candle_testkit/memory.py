@@ -5,7 +5,7 @@ It forgets when the process ends, and it is slow: one small object per candle.
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -51,6 +51,9 @@ _NAMES: Final = ("archetype", "exchange", "tradetype", "base", "quote")
 Values: TypeAlias = Mapping[str, float | int]
 """What a row says, by column; what it does not say is absent."""
 
+Origin: TypeAlias = tuple[int, int, str]
+"""Moment, rank and source of an answer."""
+
 
 class Row(NamedTuple):
     """A stored candle: its values, and when, and with which rank, they were last said."""
@@ -59,17 +62,59 @@ class Row(NamedTuple):
     moment: tuple[int, int]
 
 
+class Said(NamedTuple):
+    """What an answer said of a candle."""
+
+    source: str
+    values: Values
+
+
 @dataclass
 class Series:
-    """What is known of one symbol."""
+    """What is known of one symbol.
+
+    Attributes:
+        rows: what stands, by open time.
+        said: everything that was said, by open time, then by moment and rank; of two of one moment the last saved.
+        ranks: the rank with which facts came, by their source and moment.
+    """
 
     registered: datetime
     rows: dict[int, Row] = field(default_factory=dict)
+    said: dict[int, dict[tuple[int, int], Said]] = field(default_factory=dict)
     facts: set[Coverage] = field(default_factory=set)
+    ranks: dict[tuple[str, int], int] = field(default_factory=dict)
     revisions: int = 0
 
     def __copy__(self) -> "Series":
-        return Series(self.registered, dict(self.rows), set(self.facts), self.revisions)
+        return replace(self, rows=dict(self.rows), said=dict(self.said), facts=set(self.facts), ranks=dict(self.ranks))
+
+    def known(self, as_of: int | None) -> dict[int, Values]:
+        """The candles as the answers up to a moment had them; None: as they stand."""
+        if as_of is None:
+            return {open_time: row.values for open_time, row in self.rows.items()}
+        found = {}
+        for open_time, said in self.said.items():
+            if moments := [moment for moment in said if moment[0] <= as_of]:
+                found[open_time] = said[max(moments)].values
+        return found
+
+    def statements(self, open_time: int) -> Iterator[tuple[tuple[int, int], Said]]:
+        """What was said of a candle, in order; without that which repeats what came before, where a fact tells so."""
+        before: Values | None = None
+        for moment, said in sorted(self.said[open_time].items()):
+            if said.values != before or not self._is_proven(open_time, moment[0], said.source):
+                yield moment, said
+            before = said.values
+
+    def _is_proven(self, open_time: int, answered_at: int, source: str) -> bool:
+        return any(
+            fact.source == source
+            and fact.answered_at == answered_at
+            and fact.state is CoverageState.ANSWERED
+            and open_time in fact.span
+            for fact in self.facts
+        )
 
 
 class MemoryStorage:
@@ -79,7 +124,7 @@ class MemoryStorage:
         """Nothing to set."""
 
     capabilities: ClassVar[StorageCapabilities] = StorageCapabilities(
-        contract=CONTRACT_VERSION, durable=False, shared=False, extra_columns=True
+        contract=CONTRACT_VERSION, durable=False, shared=False, extra_columns=True, revisions=True
     )
 
     def __init__(self, settings: Settings, context: PluginContext) -> None:
@@ -170,8 +215,11 @@ class MemoryStorage:
             else:
                 done, kept = SaveReceipt(revised=1), new
             series.rows[open_time] = kept
+            said = {new.moment: Said(answer.source, values)}
+            series.said[open_time] = series.said.get(open_time, {}) | said
             receipt += done
         series.facts.update(answer.coverage)
+        series.ranks |= {(fact.source, fact.answered_at): answer.rank for fact in answer.coverage}
         series.revisions += receipt.revised
         return receipt
 
@@ -191,11 +239,34 @@ class MemoryStorage:
     def candle_load(self, read: LoadRead) -> CandleBatch:
         """Candles in time order, at most `read.limit`."""
         with self._lock:
-            rows = self._known(read.symbol).rows
+            rows = self._known(read.symbol).known(read.as_of)
             times = sorted(moment for moment in rows if read.span is None or moment in read.span)
             if read.limit:
                 times = times[-read.limit :] if read.newest_first else times[: read.limit]
-            return self._batch(times, [rows[moment].values for moment in times], read.columns)
+            return self._batch(times, [rows[moment] for moment in times], read.columns)
+
+    @hookimpl
+    def candle_answers(self, read: LoadRead) -> Sequence[Answer]:
+        """Everything stored of a span, as the answers it came from."""
+        batches: dict[Origin, dict[int, Values]] = {}
+        facts: dict[Origin, list[Coverage]] = {}
+        with self._lock:
+            series = self._known(read.symbol)
+            for open_time in sorted(moment for moment in series.said if read.span is None or moment in read.span):
+                for moment, said in series.statements(open_time):
+                    batches.setdefault((*moment, said.source), {})[open_time] = said.values
+            for fact in sorted(series.facts, key=lambda fact: fact.span):
+                if inside := fact.span if read.span is None else fact.span.intersect(read.span):
+                    origin = (fact.answered_at, series.ranks[fact.source, fact.answered_at], fact.source)
+                    facts.setdefault(origin, []).append(replace(fact, span=inside))
+        return [
+            Answer(
+                symbol=read.symbol, source=origin[2], rank=origin[1], answered_at=origin[0],
+                batch=self._batch([*(rows := batches.get(origin, {}))], [*rows.values()], None),
+                coverage=tuple(facts.get(origin, ())),
+            )
+            for origin in sorted({*batches, *facts})
+        ]  # fmt: skip
 
     def _batch(self, times: list[int], rows: list[Values], chosen: tuple[str, ...] | None) -> CandleBatch:
         given = dict.fromkeys(name for row in rows for name in row)
@@ -236,7 +307,7 @@ class MemoryStorage:
                 return 0
             doomed = [moment for moment in series.rows if forget.span is None or moment in forget.span]
             for moment in doomed:
-                del series.rows[moment]
+                del series.rows[moment], series.said[moment]
             return len(doomed)
 
     def _outside(self, fact: Coverage, span: Span | None) -> Iterable[Coverage]:
