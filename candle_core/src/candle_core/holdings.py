@@ -74,7 +74,7 @@ class Holding:
 
     @property
     def replaced(self) -> int:
-        """Rows that a later answer replaced."""
+        """Rows that do not stand any more: what earlier answers said."""
         return sum(len(answer.batch) for answer in self.answers) - len(self.batch)
 
     @property

@@ -59,7 +59,7 @@ def test_candles_coverage_and_what_was_replaced_are_brought_along(candle: Candle
     assert (outcome.code, outcome.err) == (0, "")
     first, header, row = outcome.out.splitlines()
     assert re.fullmatch(r"\S+/candles.sqlite3 to \S+/other.sqlite3, [\d.]+ s", first)
-    assert header.split() == ["symbol", "rows", "replaced", "facts", "copied", "state"]
+    assert header.split() == ["symbol", "rows", "earlier", "facts", "copied", "state"]
     facts = len(sqlite3.connect("candles.sqlite3").execute("SELECT 1 FROM coverage").fetchall())
     assert row.split() == [SYMBOL, "1,440", "1", str(facts), "1,441", "copied"]
     for words in (

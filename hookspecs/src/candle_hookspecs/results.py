@@ -238,9 +238,9 @@ class SymbolCopy:
     """What a copy did for one symbol.
 
     Attributes:
-        rows, facts, revisions: candles, coverage facts and replaced candles that the source holds, as far as it was
-            read.
-        copied: rows, of `rows` and `revisions` together, that this run brought to the target.
+        rows, facts, revisions: candles, coverage facts, and what earlier answers said of candles, that the source
+            holds, as far as it was read.
+        copied: rows that this run inserted or changed in the target.
         own: candles that only the target holds; they stay.
         cause: why it is not `CopyState.COPIED`; empty if it is.
     """

@@ -17,7 +17,7 @@ _DASHES: Final = 5
 _COLUMNS = [
     Column("symbol", style="bold"),
     Column("rows", right=True),
-    Column("replaced", right=True),
+    Column("earlier", right=True),
     Column("facts", right=True),
     Column("copied", right=True),
     Column("own", right=True, spare=True),
@@ -34,7 +34,7 @@ _COLUMNS = [
 def copy(session: Session, words: tuple[str, ...], target: Path, timeframe: str | None) -> int:
     """Bring what is stored to the database of another configuration, and compare all of it there.
 
-    Candles, those that a later answer replaced, and coverage are copied. What is there already is compared and not
+    Candles, what earlier answers said of them, and coverage are copied. What is there already is compared and not
     sent again, so an interrupted command goes on where it was. What the target has otherwise is named and stays.
 
     \b
