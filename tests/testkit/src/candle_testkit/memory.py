@@ -17,6 +17,9 @@ from candle_hookspecs import (
     PRICE_COLUMNS,
     REQUIRED_COLUMNS,
     UNKNOWN_COUNT,
+    Action,
+    ActionKind,
+    ActionQuery,
     Answer,
     BadInputError,
     CandleBatch,
@@ -67,6 +70,14 @@ class Said(NamedTuple):
 
     source: str
     values: Values
+
+
+class Told(NamedTuple):
+    """An action, and when and by whom it was told."""
+
+    moment: tuple[int, int]
+    source: str
+    action: Action
 
 
 @dataclass
@@ -124,13 +135,14 @@ class MemoryStorage:
         """Nothing to set."""
 
     capabilities: ClassVar[StorageCapabilities] = StorageCapabilities(
-        contract=CONTRACT_VERSION, durable=False, shared=False, extra_columns=True, revisions=True
+        contract=CONTRACT_VERSION, durable=False, shared=False, extra_columns=True, revisions=True, actions=True
     )
 
     def __init__(self, settings: Settings, context: PluginContext) -> None:
         self.context = context
         self.markets: dict[Symbol, Market] = {}
         self.series: dict[Symbol, Series] = {}
+        self.actions: dict[ActionQuery, dict[tuple[int, ActionKind], Told]] = {}
         self._lock = threading.RLock()
 
     # ── catalogue ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -199,7 +211,25 @@ class MemoryStorage:
             for answer in write.answers:
                 receipt += self._merge(copies[answer.symbol], answer)
             self.series |= copies
+            for answer in write.answers:
+                self._hear(answer)
         return receipt
+
+    def _hear(self, answer: Answer) -> None:
+        known = self.actions.setdefault(ActionQuery.of(answer.symbol), {})
+        for action in answer.actions:
+            told = Told((answer.answered_at, answer.rank), answer.source, action)
+            key = (action.at, action.kind)
+            if key not in known or (told.moment >= known[key].moment and known[key].action != action):
+                known[key] = told
+
+    @hookimpl
+    def candle_actions(self, query: ActionQuery) -> Sequence[Action]:
+        """Splits and dividends of a market, in the order of their moments."""
+        with self._lock:
+            known = self.actions.get(replace(query, span=None), {})
+            found = [told.action for _, told in sorted(known.items())]
+        return [action for action in found if query.span is None or action.at in query.span]
 
     def _merge(self, series: Series, answer: Answer) -> SaveReceipt:
         given = dict(zip(answer.batch.open_time.tolist(), _values(answer.batch), strict=True))
@@ -250,8 +280,11 @@ class MemoryStorage:
         """Everything stored of a span, as the answers it came from."""
         batches: dict[Origin, dict[int, Values]] = {}
         facts: dict[Origin, list[Coverage]] = {}
+        actions: dict[Origin, list[Action]] = {}
         with self._lock:
             series = self._known(read.symbol)
+            for told in self.actions.get(ActionQuery.of(read.symbol), {}).values():
+                actions.setdefault((*told.moment, told.source), []).append(told.action)
             for open_time in sorted(moment for moment in series.said if read.span is None or moment in read.span):
                 for moment, said in series.statements(open_time):
                     batches.setdefault((*moment, said.source), {})[open_time] = said.values
@@ -263,9 +296,9 @@ class MemoryStorage:
             Answer(
                 symbol=read.symbol, source=origin[2], rank=origin[1], answered_at=origin[0],
                 batch=self._batch([*(rows := batches.get(origin, {}))], [*rows.values()], None),
-                coverage=tuple(facts.get(origin, ())),
+                coverage=tuple(facts.get(origin, ())), actions=tuple(actions.get(origin, ())),
             )
-            for origin in sorted({*batches, *facts})
+            for origin in sorted({*batches, *facts, *actions})
         ]  # fmt: skip
 
     def _batch(self, times: list[int], rows: list[Values], chosen: tuple[str, ...] | None) -> CandleBatch:
