@@ -118,6 +118,11 @@ class Series:
                 yield moment, said
             before = said.values
 
+    @property
+    def replaced(self) -> int:
+        """How many statements do not stand any more."""
+        return sum(len(list(self.statements(open_time))) for open_time in self.said) - len(self.rows)
+
     def _is_proven(self, open_time: int, answered_at: int, source: str) -> bool:
         return any(
             fact.source == source
@@ -391,7 +396,7 @@ class MemoryStorage:
                 symbols=len(kept),
                 candles=sum(len(series.rows) for series in kept),
                 facts=sum(len(series.facts) for series in kept),
-                revisions=sum(series.revisions for series in kept) if self.capabilities.revisions else 0,
+                revisions=sum(series.replaced for series in kept) if self.capabilities.revisions else 0,
             )
 
     @hookimpl

@@ -13,7 +13,7 @@ from candle_testkit.context import make_context
 from candle_testkit.contracts.storage import StorageContract
 from candle_testkit.memory import MemoryStorage
 
-from . import sabotaged_actions, sabotaged_execution  # noqa: F401 - enter their storages beside the others
+from . import sabotaged_actions, sabotaged_execution, sabotaged_revisions  # noqa: F401 - enter their storages beside the others
 from .executing import ExecutingMemory
 from .sabotaged import SABOTAGED
 from .test_memory import TestMemory as Honest

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from candle_testkit.contracts.storage.actions import ActionChecks
 from candle_testkit.contracts.storage.candles import CandleChecks
 from candle_testkit.contracts.storage.catalogue import CatalogueChecks
 from candle_testkit.contracts.storage.execution import ExecutionChecks
@@ -25,6 +26,7 @@ from candle_testkit.contracts.storage.machine import StoryChecks
 from candle_testkit.contracts.storage.merging import MergeChecks
 from candle_testkit.contracts.storage.proof import ProofChecks
 from candle_testkit.contracts.storage.random import RandomChecks
+from candle_testkit.contracts.storage.revisions import RevisionChecks
 from candle_testkit.contracts.storage.safety import SafetyChecks
 from candle_testkit.contracts.storage.upkeep import UpkeepChecks
 
@@ -38,6 +40,8 @@ class StorageContract(
     ProofChecks,
     SafetyChecks,
     RandomChecks,
+    RevisionChecks,
+    ActionChecks,
     ExecutionChecks,
     UpkeepChecks,
     StoryChecks,

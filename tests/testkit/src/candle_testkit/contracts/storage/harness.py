@@ -195,6 +195,10 @@ class Database:
         """Count candles."""
         return int(self.call("candle_count", LoadRead(symbol=symbol, **options)))
 
+    def answers(self, symbol: Symbol = SYMBOL, **options: Any) -> list[Answer]:
+        """Everything stored, as the answers it came from."""
+        return list(self.call("candle_answers", LoadRead(symbol=symbol, **options)))
+
     def facts(self, symbol: Symbol = SYMBOL, **options: Any) -> list[Coverage]:
         """Read facts."""
         return list(self.call("candle_coverage", CoverageQuery(symbol=symbol, **options)))
