@@ -1,11 +1,21 @@
 """Schema versions: up, never down, all or nothing."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, inspect, text
 
-from candle_hookspecs import LoadRead, Registration, SaveWrite, StorageError, StorageSchemaError, SymbolQuery
+from candle_hookspecs import (
+    CandleBatch,
+    LoadRead,
+    Registration,
+    SaveWrite,
+    StorageError,
+    StorageSchemaError,
+    SymbolQuery,
+)
 from candle_sql import MIGRATIONS, Migration
 from candle_sqlite import SqliteStorage
 from candle_testkit.context import make_context
@@ -83,6 +93,47 @@ def test_a_step_that_fails_changes_nothing(folder: Path) -> None:
     assert storage.candle_load(LoadRead(symbol=SYMBOL)) == candles([0])
     with storage._read() as connection:
         assert "notes" not in columns_of(connection)
+    storage.candle_close()
+
+
+# ── the steps there were ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def first_version(tmp_path: Path) -> Path:
+    """A folder with a database that version 1 wrote."""
+    with closing(sqlite3.connect(tmp_path / "candles.sqlite3")) as connection:
+        connection.executescript(Path(__file__).with_name("version_1.sql").read_text())
+    return tmp_path
+
+
+def schema_of(file: Path) -> set[tuple[str, str]]:
+    """What is in a file, by the statements that made it, whatever their line breaks."""
+    with closing(sqlite3.connect(file)) as connection:
+        rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    return {(name, "".join(sql.split())) for name, sql in rows}
+
+
+def test_a_file_of_version_1_becomes_one_of_today(first_version: Path) -> None:
+    old, new = open_as(SqliteStorage, first_version), open_as(SqliteStorage, first_version / "new")
+    (first_version / "new").mkdir()
+    for storage in (old, new):
+        storage.candle_register([Registration(market=BTC, timeframes=("1h",))])
+        storage.candle_close()
+    assert schema_of(first_version / "candles.sqlite3") == schema_of(first_version / "new" / "candles.sqlite3")
+
+
+def test_what_version_1_wrote_is_there(first_version: Path) -> None:
+    storage = open_as(SqliteStorage, first_version)
+    batch = storage.candle_load(LoadRead(symbol=SYMBOL))
+    assert batch.close.tolist() == [101.0, 102.0]
+    assert storage.candle_load(LoadRead(symbol=SYMBOL, as_of=4)) == CandleBatch.empty()
+    assert storage.candle_load(LoadRead(symbol=SYMBOL, as_of=5)) == batch
+    (record,) = storage.candle_symbols(SymbolQuery(statistics=True))
+    assert (record.rows, record.revisions) == (2, 1)
+    storage.candle_save(SaveWrite(answers=(answer(candles([0, 1]), at=9),)))
+    assert storage.candle_load(LoadRead(symbol=SYMBOL)) == candles([0, 1])
+    assert storage.candle_load(LoadRead(symbol=SYMBOL, as_of=8)) == batch
     storage.candle_close()
 
 
