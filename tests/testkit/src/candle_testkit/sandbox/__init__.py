@@ -11,8 +11,12 @@ from candle_testkit.sandbox.faults import Fault, Faults
 from candle_testkit.sandbox.ledger import Ledger, Request
 from candle_testkit.sandbox.limits import Limits
 from candle_testkit.sandbox.server import Sandbox
+from candle_testkit.sandbox.stocks_config import Dividend, Split, StockConfig, YahooConfig
+from candle_testkit.sandbox.stocks_defaults import default_stocks
+from candle_testkit.sandbox.stocks_ledger import Stocks
 
 __all__ = [
+    "Dividend",
     "Fault",
     "Faults",
     "Ledger",
@@ -24,5 +28,10 @@ __all__ = [
     "SandboxClock",
     "SandboxConfig",
     "SandboxError",
+    "Split",
+    "StockConfig",
+    "Stocks",
+    "YahooConfig",
     "default_markets",
+    "default_stocks",
 ]

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from candle_testkit.sandbox.checking import UNITS, checked, decimal_of, units_of
 from candle_testkit.sandbox.clock import to_ms
 from candle_testkit.sandbox.errors import SandboxError
 from candle_testkit.sandbox.faults import Fault, Faults
 from candle_testkit.sandbox.limits import Limits
+from candle_testkit.sandbox.stocks_config import StockConfig, YahooConfig
 from candle_testkit.sandbox.timeframes import TIMEFRAMES
 
 Instant = int | str | datetime
-
-#: Decimals on the wire have eight digits; every quantity is a whole number of these units.
-UNITS: Final = 100_000_000
 
 # Quote units a day beyond which the sums of a month would leave int64.
 _MOST_TURNOVER: Final = Decimal(500_000_000)
@@ -99,7 +97,7 @@ class MarketConfig:
             raise SandboxError(f"{self.symbol}: tick {self.tick!r} times step {self.step!r} is finer than 8 decimals")
         if self.price_ticks < 1 or self.trades < 1:
             raise SandboxError(f"{self.symbol}: price {self.price!r} must be at least one tick, trades at least 1")
-        if not 0 < _decimal(self.turnover, "turnover") <= (most := _TURNOVERS[self.exchange]):
+        if not 0 < decimal_of(self.turnover, "turnover") <= (most := _TURNOVERS[self.exchange]):
             raise SandboxError(f"{self.symbol}: turnover {self.turnover!r} must lie between 0 and {most:f}")
         instants = [self.listed_ms, *(edge for span in (*self.hole_spans, *self.quiet_spans) for edge in span)]
         for instant in [*instants, *([] if self.delisted_ms is None else [self.delisted_ms])]:
@@ -134,12 +132,12 @@ class MarketConfig:
     @property
     def tick_units(self) -> int:
         """One price tick in units of 1e-8."""
-        return _units(self.tick, "tick")
+        return units_of(self.tick, "tick")
 
     @property
     def step_units(self) -> int:
         """One volume step in units of 1e-8."""
-        return _units(self.step, "step")
+        return units_of(self.step, "step")
 
     @property
     def quote_units(self) -> int:
@@ -149,12 +147,12 @@ class MarketConfig:
     @property
     def price_ticks(self) -> int:
         """The price around which history swings, in ticks."""
-        return int(_decimal(self.price, "price") * UNITS / self.tick_units)
+        return int(decimal_of(self.price, "price") * UNITS / self.tick_units)
 
     @property
     def daily_steps(self) -> int:
         """Volume of one flow (bought or sold) on an average day, in steps."""
-        return int(_decimal(self.turnover, "turnover") * UNITS / self.quote_units / self.price_ticks / 2) + 1
+        return int(decimal_of(self.turnover, "turnover") * UNITS / self.quote_units / self.price_ticks / 2) + 1
 
     @property
     def daily_trades(self) -> int:
@@ -168,8 +166,8 @@ class MarketConfig:
     @classmethod
     def from_mapping(cls, table: Mapping[str, Any]) -> MarketConfig:
         """From a TOML table, with the same keys."""
-        values = dict(_checked(table, cls, "markets"))
-        off_grid = [OffGrid(**_checked(row, OffGrid, "markets.off_grid")) for row in values.pop("off_grid", ())]
+        values = dict(checked(table, cls, "markets"))
+        off_grid = [OffGrid(**checked(row, OffGrid, "markets.off_grid")) for row in values.pop("off_grid", ())]
         for key in ("holes", "quiet"):
             values[key] = tuple((start, end) for start, end in values.get(key, ()))
         return cls(**values, off_grid=tuple(off_grid))
@@ -181,10 +179,13 @@ class SandboxConfig:
 
     ``markets`` is a number (of Binance's default markets, then of generated ones; a few of Upbit come with them) or the
     markets themselves.
+    ``stocks`` is likewise a number, of known tickers and then of generated ones, or the stocks themselves.
     ``clock`` is the instant at which the sandbox's clock starts; None follows the machine's.
     """
 
     markets: int | Sequence[MarketConfig] = 20
+    stocks: int | Sequence[StockConfig] = 20
+    yahoo: YahooConfig = field(default_factory=YahooConfig)
     seed: int = 1
     clock: Instant | None = None
     speed: float = 1.0
@@ -224,37 +225,17 @@ class SandboxConfig:
 
     @classmethod
     def _from_mapping(cls, table: Mapping[str, Any]) -> SandboxConfig:
-        values = dict(_checked(table, cls, "top level"))
+        values = dict(checked(table, cls, "top level"))
         if isinstance(values.get("markets"), list):
             values["markets"] = tuple(MarketConfig.from_mapping(market) for market in values["markets"])
+        if isinstance(values.get("stocks"), list):
+            values["stocks"] = tuple(StockConfig.from_mapping(stock) for stock in values["stocks"])
+        if "yahoo" in values:
+            values["yahoo"] = YahooConfig(**checked(values["yahoo"], YahooConfig, "yahoo"))
         if "limits" in values:
-            values["limits"] = Limits(**_checked(values["limits"], Limits, "limits"))
+            values["limits"] = Limits(**checked(values["limits"], Limits, "limits"))
         if "faults" in values:
-            faults = dict(_checked(values["faults"], Faults, "faults"))
+            faults = dict(checked(values["faults"], Faults, "faults"))
             faults["script"] = [Fault.from_mapping(fault) for fault in faults.get("script", ())]
             values["faults"] = Faults(**faults)
         return cls(**values)
-
-
-def _checked(table: Mapping[str, Any], kind: type[Any], where: str) -> Mapping[str, Any]:
-    known = [one.name for one in fields(kind) if one.init]
-    for key in table:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known keys are {', '.join(known)}"
-            raise SandboxError(f"unknown key {key!r} in {where} of the sandbox configuration{hint}")
-    return table
-
-
-def _decimal(text: str, name: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except (InvalidOperation, TypeError) as error:
-        raise SandboxError(f"{name} {text!r} is not a decimal; write it as text, such as '0.01'") from error
-
-
-def _units(text: str, name: str) -> int:
-    units = _decimal(text, name) * UNITS
-    if units <= 0 or units != int(units):
-        raise SandboxError(f"{name} {text!r} must be positive and have at most 8 decimals")
-    return int(units)

@@ -17,6 +17,7 @@ KLINES: Final = "/api/v3/klines"
 #: In place of a fault's path: every route that answers candles, of whichever exchange.
 CANDLES: Final = "candles"
 _UPBIT_CANDLES: Final = "/v1/candles/"
+YAHOO_CHART: Final = "/v8/finance/chart/"
 
 #: Every kind of fault with its options and their defaults.
 KINDS: Final[dict[str, dict[str, Any]]] = {
@@ -119,7 +120,7 @@ class Faults:
 
 def answers_candles(path: str) -> bool:
     """Whether a path is a route of candles."""
-    return path == KLINES or path.startswith(_UPBIT_CANDLES)
+    return path == KLINES or path.startswith((_UPBIT_CANDLES, YAHOO_CHART))
 
 
 class FaultDesk:

@@ -10,10 +10,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from candle_testkit.sandbox.checking import UNITS
 from candle_testkit.sandbox.clock import SandboxClock
-from candle_testkit.sandbox.config import UNITS
 from candle_testkit.sandbox.errors import SandboxError
 from candle_testkit.sandbox.market import CANDLE, Market, Rows
+from candle_testkit.sandbox.stocks_ledger import Stocks
 from candle_testkit.sandbox.timeframes import TIMEFRAMES
 
 DECIMALS: Final = (
@@ -47,8 +48,8 @@ class Request:
 class Ledger:
     """Read by tests, written by the server. Safe to use from any thread."""
 
-    def __init__(self, markets: Mapping[str, Market], clock: SandboxClock) -> None:
-        self._markets, self._clock = markets, clock
+    def __init__(self, markets: Mapping[str, Market], clock: SandboxClock, stocks: Stocks) -> None:
+        self._markets, self._clock, self._stocks = markets, clock, stocks
         self._lock = threading.Lock()
         self._requests: list[Request] = []
 
@@ -56,10 +57,13 @@ class Ledger:
         """Candles that open in ``[start, end)`` UTC ms, as a structured array of integers (``market.CANDLE``).
 
         Prices and volumes are in units of 1e-8. Closed candles only, by the sandbox clock, unless ``include_open``.
+        A stock's are as traded, its intervals those of ``stocks.INTERVALS``.
 
         Raises:
             SandboxError: Unknown symbol or timeframe.
         """
+        if symbol in self._stocks:
+            return self._stocks.rows(symbol, timeframe, start, end, include_open=include_open)
         if symbol not in self._markets:
             raise SandboxError(f"the sandbox has no market {symbol!r}; it has {len(self._markets)}")
         if timeframe not in TIMEFRAMES:

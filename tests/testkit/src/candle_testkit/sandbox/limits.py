@@ -22,6 +22,7 @@ class Limits:
         group: at Upbit, requests a calendar second in each group (None or 0 likewise).
         ban_after: refusals in a minute that ban. The first ban lasts ``ban_seconds``, each further one twice as long,
             three days at most.
+        yahoo: at Yahoo, requests a calendar minute (None or 0 likewise). The real number is not known.
         refusal: the form of Upbit's 429: ``json`` or ``text``; both have been seen.
     """
 
@@ -30,9 +31,10 @@ class Limits:
     ban_seconds: int = 120
     group: int | None = 10
     refusal: str = "json"
+    yahoo: int | None = 100
 
     def __post_init__(self) -> None:
-        for name in ("weight", "group"):
+        for name in ("weight", "group", "yahoo"):
             amount = getattr(self, name)
             if amount is not None and amount < 0:
                 raise SandboxError(f"limits {name} {amount!r} is negative; 0 counts {name} and never refuses")

@@ -22,10 +22,14 @@ from candle_testkit.sandbox.ledger import Ledger
 from candle_testkit.sandbox.limits import Meter
 from candle_testkit.sandbox.market import Market
 from candle_testkit.sandbox.serving import Exchange
+from candle_testkit.sandbox.stocks import Stock
+from candle_testkit.sandbox.stocks_defaults import default_stocks
+from candle_testkit.sandbox.stocks_ledger import Stocks
 from candle_testkit.sandbox.strike import HTML
 from candle_testkit.sandbox.traded import TradedMarket
 from candle_testkit.sandbox.upbit import Upbit
 from candle_testkit.sandbox.upbit_markets import default_upbit_markets
+from candle_testkit.sandbox.yahoo import YAHOO, Yahoo
 
 _START_SECONDS = 10.0
 _KINDS: Final[dict[str, type[Market]]] = {BINANCE: Market, UPBIT: TradedMarket}
@@ -41,6 +45,7 @@ class Sandbox:
         config: What it was made of.
         clock: The exchange's clock; may be set and advanced at any time.
         markets: The markets by symbol.
+        stocks: The stocks and all that is true of them, in any scale.
         faults: The faults to come; ``faults.script("lying_empty", times=2)``.
         ledger: The truth, and the requests so far.
     """
@@ -54,8 +59,11 @@ class Sandbox:
             raise SandboxError("two markets of the sandbox have the same symbol")
         self.clock = SandboxClock(self.config.clock, self.config.speed)
         self.faults = FaultDesk(self.config.faults)
-        self.ledger = Ledger(self.markets, self.clock)
-        self._meters = {name: Meter(self.config.limits) for name in _KINDS}
+        listed = self.config.stocks
+        stocks = default_stocks(listed) if isinstance(listed, int) else listed
+        self.stocks = Stocks((Stock(one, self.config.seed) for one in stocks), self.clock)
+        self.ledger = Ledger(self.markets, self.clock, self.stocks)
+        self._meters = {name: Meter(self.config.limits) for name in (*_KINDS, YAHOO)}
         self._url: str | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -84,6 +92,8 @@ class Sandbox:
             markets = {symbol: market for symbol, market in self.markets.items() if market.config.exchange == name}
             exchange = Exchange(self.config, markets, self.clock, self._meters[name], self.faults, self.ledger, started)
             application.add_routes(wire(exchange).routes())
+        exchange = Exchange(self.config, {}, self.clock, self._meters[YAHOO], self.faults, self.ledger, started)
+        application.add_routes(Yahoo(exchange, self.stocks).routes())
         application.add_routes(Control(self.clock, self.faults, self.ledger, self.forgive).routes())
         application.router.add_route("*", "/{path:.*}", _not_found)
         return application

@@ -7,7 +7,7 @@ import time
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import ClassVar, Final
 
@@ -19,7 +19,7 @@ from candle_testkit.sandbox.faults import Fault, FaultDesk
 from candle_testkit.sandbox.ledger import Ledger
 from candle_testkit.sandbox.limits import Meter, Quota, Verdict
 from candle_testkit.sandbox.market import Market, Rows
-from candle_testkit.sandbox.strike import HTML, strike_rows, strike_text
+from candle_testkit.sandbox.strike import HTML, Pages, strike_rows, strike_text
 
 _HTML_STATUSES: Final = (403, 502, 503, 504)
 
@@ -52,6 +52,7 @@ class Answer:
     status: int = 200
     html: bool = False
     form: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 class Wire(ABC):
@@ -90,6 +91,18 @@ class Wire(ABC):
     def headers(self, verdict: Verdict, quota: Quota) -> dict[str, str]:
         """What the headers say of the limits."""
 
+    def pages(self, symbol: str) -> Pages:
+        """Where further rows of a symbol come from."""
+        return self.exchange.markets[symbol]
+
+    def params(self, request: web.Request) -> dict[str, str]:
+        """What the ledger keeps of a request."""
+        return dict(request.query)
+
+    def strike_text(self, fault: Fault, text: str) -> str:
+        """The body of candles that is sent in place of the true one."""
+        return strike_text(fault, text)
+
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One request, from latency to the last byte."""
         exchange = self.exchange
@@ -108,7 +121,7 @@ class Wire(ABC):
         if verdict.status != 200:
             answer = self.refusal(verdict)
         exchange.ledger.record(
-            method=request.method, path=request.path, params=dict(request.query), weight=weight,
+            method=request.method, path=request.path, params=self.params(request), weight=weight,
             status=0 if fault and fault.kind == "reset" else answer.status, at=now,
             elapsed=time.monotonic() - exchange.started, address=address, limit=quota.name,
             rows=None if answer.rows is None else len(answer.rows), fault=fault.kind if fault else None,
@@ -131,9 +144,9 @@ class Wire(ABC):
             answer.html = fault.kind == "html" or answer.status in _HTML_STATUSES
             answer.text = HTML.format(f"{answer.status} sandbox") if answer.html else self.failure(answer.status)
         elif answer.rows is not None and answer.symbol is not None:
-            market = self.exchange.markets[answer.symbol]
-            answer.rows = strike_rows(fault, answer.rows, market, answer.timeframe, now, newest_first=self.newest_first)
-            answer.text = strike_text(fault, self.candles_text(answer))
+            pages = self.pages(answer.symbol)
+            answer.rows = strike_rows(fault, answer.rows, pages, answer.timeframe, now, newest_first=self.newest_first)
+            answer.text = self.strike_text(fault, self.candles_text(answer))
         else:
             answer.text = strike_text(fault, answer.text) if fault.kind == "truncated" else answer.text
         return verdict
@@ -144,6 +157,7 @@ class Wire(ABC):
             "Content-Type": "text/html" if answer.html else "application/json;charset=UTF-8",
             "Date": formatdate(self.exchange.clock.now() / 1000, usegmt=True),
             **of_limits,
+            **answer.headers,
         }
         if self.exchange.config.gzip and len(body) > 256 and "gzip" in request.headers.get("Accept-Encoding", ""):
             body = zlib.compress(body, 1, 31)

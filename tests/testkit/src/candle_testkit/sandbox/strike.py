@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from candle_testkit.sandbox.faults import Fault
-from candle_testkit.sandbox.market import Market, Rows
+from candle_testkit.sandbox.market import Rows
 from candle_testkit.sandbox.synth import draw
 
 HTML: Final = (
@@ -18,8 +18,17 @@ HTML: Final = (
 )
 
 
+class Pages(Protocol):
+    """What tells rows beside those that were asked for; see ``Market.page``."""
+
+    def page(
+        self, timeframe: str, start: int | None, end: int | None, limit: int, now: int, /, *, reach: int = 0
+    ) -> Rows:
+        """At most ``limit`` rows."""
+
+
 def strike_rows(
-    fault: Fault, rows: Rows, market: Market, timeframe: str, now: int, *, newest_first: bool = False
+    fault: Fault, rows: Rows, market: Pages, timeframe: str, now: int, *, newest_first: bool = False
 ) -> Rows:
     """The rows that are sent in place of the true ones; unchanged for kinds that do not concern rows."""
     if fault.kind == "lying_empty":
@@ -81,7 +90,7 @@ def _reordered(_: Fault, rows: Rows) -> Rows:
     return rows[::-1] if np.array_equal(shuffled, rows) else shuffled
 
 
-def _elsewhere(rows: Rows, market: Market, timeframe: str, now: int, *, after: bool) -> Rows:
+def _elsewhere(rows: Rows, market: Pages, timeframe: str, now: int, *, after: bool) -> Rows:
     """As many rows from the other side of the end that the answer counts from; where there are none, from the far side.
 
     Rows from beyond the far end are what an exchange answers rightly when everything between is absent.

@@ -99,6 +99,15 @@ class Synth:
         children = _split(parents, self.shape, level, np.arange(parent, parents_stop, dtype=np.int64))
         return children[:, first - parent * fan : stop - parent * fan]
 
+    def at(self, level: int, numbers: Ints) -> Ints:
+        """The bars of these numbers, which may lie apart, as ``(10, n)``; what it costs goes by how many they are."""
+        if level == DAY:
+            return self._days(numbers)
+        fan = CHILDREN[level]
+        parents, places = np.unique(numbers // fan, return_inverse=True)
+        children = _split(self.at(level - 1, parents), self.shape, level, parents)
+        return children[:, places * fan + numbers % fan]
+
     def traded(self, level: int, first: int, stop: int) -> tuple[Ints, Ints]:
         """Only those of `bars` that traded, with their numbers; what it costs goes by them, not by the stretch."""
         if level == DAY:

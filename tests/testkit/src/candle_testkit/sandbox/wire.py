@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from multidict import MultiMapping
 
-from candle_testkit.sandbox.config import UNITS
+from candle_testkit.sandbox.checking import UNITS
 from candle_testkit.sandbox.market import Rows
 
 _SYMBOL_RANGE: Final = "^[A-Z0-9-_.]{1,20}$"
