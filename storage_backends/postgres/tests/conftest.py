@@ -1,0 +1,65 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from candle_hookspecs import Registration
+from candle_postgres import PostgresStorage
+from candle_testkit.context import make_context
+from candle_testkit.contracts.storage.harness import BTC
+from storage_backends.postgres.tests.server import any_server, create_database, drop_database
+
+Opener = Callable[..., PostgresStorage]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The URL of a server."""
+    with any_server() as url:
+        yield url
+
+
+@pytest.fixture
+def databases(server: str) -> Iterator[Callable[[object], str]]:
+    """The URL of a database by any name; it is made when it is first asked for, and dropped after the test."""
+    made: dict[object, str] = {}
+
+    def database(name: object) -> str:
+        if name not in made:
+            made[name] = create_database(server)
+        return made[name]
+
+    yield database
+    for url in made.values():
+        drop_database(server, url)
+
+
+@pytest.fixture
+def url(databases: Callable[[object], str]) -> str:
+    """An empty database."""
+    return databases("")
+
+
+@pytest.fixture
+def open_storage(url: str, tmp_path: Path) -> Iterator[Opener]:
+    """Open the database of this test, with settings; closed in the end."""
+    opened: list[PostgresStorage] = []
+
+    def opener(**settings: Any) -> PostgresStorage:
+        chosen = PostgresStorage.Settings(**{"url": url, **settings})
+        storage = PostgresStorage(chosen, make_context(tmp_path, "postgres"))
+        opened.append(storage)
+        return storage
+
+    yield opener
+    for storage in opened:
+        storage.candle_close()
+
+
+@pytest.fixture
+def storage(open_storage: Opener) -> PostgresStorage:
+    """A storage with one symbol registered."""
+    storage = open_storage()
+    storage.candle_register([Registration(market=BTC, timeframes=("1m",))])
+    return storage
