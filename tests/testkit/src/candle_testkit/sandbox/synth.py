@@ -100,9 +100,11 @@ class Synth:
         return children[:, first - parent * fan : stop - parent * fan]
 
     def at(self, level: int, numbers: Ints) -> Ints:
-        """The bars of these numbers, which may lie apart, as ``(10, n)``; what it costs goes by how many they are."""
+        """The bars of these numbers as ``(10, n)``; they ascend, may lie apart, and cost by how many they are."""
         if level == DAY:
-            return self._days(numbers)
+            # A day closes where the next one opens: those between have to be there.
+            first, stop = (int(numbers[0]), int(numbers[-1]) + 1) if len(numbers) else (0, 0)
+            return self.bars(DAY, first, stop)[:, numbers - first]
         fan = CHILDREN[level]
         parents, places = np.unique(numbers // fan, return_inverse=True)
         children = _split(self.at(level - 1, parents), self.shape, level, parents)
