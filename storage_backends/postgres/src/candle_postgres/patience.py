@@ -31,6 +31,8 @@ class Patience:
         """Do the work.
 
         Args:
+            work: what to do.
+            *values: what to give to it.
             twice: it may be done again though the first time may have been committed unheard.
 
         Raises:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect
 
 from candle_sql import Migration
 from candle_sql.migrations import upgrade
-from candle_sql.tables import candles, metadata
+from candle_sql.tables import candles
 
 PARTITIONS: Final = tuple(f"candles_p{number:02}" for number in range(32))
 """By the hash of the symbol: docs/decisions/0012 says why, and why so many."""
@@ -30,6 +30,6 @@ def prepare(connection: Connection, migrations: Sequence[Migration], place: str)
             f"FOR VALUES WITH (MODULUS {len(PARTITIONS)}, REMAINDER {number})"
         )
     inspector, quote = inspect(connection), connection.dialect.identifier_preparer.quote
-    for table in metadata.tables.keys() & set(PER_CANDLE):
+    for table in PER_CANDLE:
         for key in inspector.get_foreign_keys(table):
             connection.exec_driver_sql(f"ALTER TABLE {table} DROP CONSTRAINT {quote(str(key['name']))}")

@@ -225,7 +225,10 @@ class PostgresStorage(SqlStorage):
     # ── what is Postgres's own ──────────────────────────────────────────────────────────────────────────────────────
 
     def _merge(self, connection: Connection, task: Merge) -> SaveReceipt:
-        return merge(connection, task)
+        return merge(connection, [task])[0]
+
+    def _merge_all(self, connection: Connection, merges: Sequence[Merge]) -> Sequence[SaveReceipt]:
+        return merge(connection, merges)
 
     @hookimpl
     def candle_load(self, read: LoadRead) -> CandleBatch:

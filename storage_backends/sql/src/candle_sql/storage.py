@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Final
 
 import numpy as np
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
 from candle_hookspecs import (
     PRICE_COLUMNS,
@@ -95,6 +95,10 @@ class SqlStorage(ABC):
     def _merge(self, connection: Connection, merge: Merge) -> SaveReceipt:
         """Merge one answer's rows."""
 
+    def _merge_all(self, connection: Connection, merges: Sequence[Merge]) -> Iterable[SaveReceipt]:
+        """Merge the rows of a write's answers in the order given. A backend may have a way for many at once."""
+        return (self._merge(connection, merge) for merge in merges)
+
     def _fetch(self, connection: Connection, query: Select[Any]) -> Columns:
         """Read a query of integers and floats; NULL becomes `UNKNOWN_COUNT` or NaN. A backend has faster ways."""
         return fetch(connection, query)
@@ -158,9 +162,10 @@ class SqlStorage(ABC):
             self._lock(connection, set(ids.values()))
             sources = self._sources(connection, write)
             ledger = _Ledger(connection, write, ids, sources)
-            for answer in sorted(write.answers, key=lambda answer: ids[answer.symbol]):  # in the order of the key
-                done = self._merge(connection, ledger.standing_of(answer))
-                ledger.enter(answer, done)
+            in_order = sorted(write.answers, key=lambda answer: ids[answer.symbol])  # of the key
+            merges = [ledger.admit(answer) for answer in in_order]
+            for merge, done in zip(merges, self._merge_all(connection, merges), strict=True):
+                ledger.count(merge.symbol_id, done)
                 receipt += done
             ledger.commit()
             if actions.pending(connection, write.answers, ids):
@@ -230,7 +235,7 @@ class SqlStorage(ABC):
             connection.execute(delete(revisions).where(replaced))
             connection.execute(delete(candle_extras).where(within(candle_extras, symbol_id, forget.span)))
             deleted = connection.execute(delete(candles).where(within(candles, symbol_id, forget.span))).rowcount
-            _count(connection, symbol_id, candles=-deleted)
+            _count(connection, {symbol_id: (-deleted, 0)})
             return deleted
 
     # ── tables of the user's own ────────────────────────────────────────────────────────────────────────────────────
@@ -310,10 +315,11 @@ class _Ledger:
         self._fresh: set[Fact] = set()
         self._receipts: dict[int, SaveReceipt] = {}
 
-    def standing_of(self, answer: Answer) -> Merge:
+    def admit(self, answer: Answer) -> Merge:
+        """The answer with its standing; its facts count for those that are admitted after it."""
         symbol_id = self._ids[answer.symbol]
         ranks = self._sources.items()
-        return Merge(
+        merge = Merge(
             symbol_id=symbol_id,
             source_id=self._sources[answer.source, answer.rank],
             answer=answer,
@@ -321,6 +327,14 @@ class _Ledger:
             weaker=frozenset(number for (_, rank), number in ranks if rank < answer.rank),
             settling=self._settling(symbol_id, answer),
         )
+        for fact in answer.coverage:
+            source_id = self._sources[fact.source, answer.rank]
+            row = Fact(
+                symbol_id, *_bounds(fact.span), source_id, fact.state.value, fact.evidence.value, fact.answered_at
+            )
+            self._standing[symbol_id].append(Standing(row, answer.rank))
+            self._fresh.add(row)
+        return merge
 
     def _settling(self, symbol_id: int, answer: Answer) -> tuple[Standing, ...]:
         """The facts of later answers, the earliest first."""
@@ -329,21 +343,12 @@ class _Ledger:
         answered = (one for one in later if one.fact.state == CoverageState.ANSWERED.value)
         return tuple(sorted(answered, key=lambda one: one.moment))
 
-    def enter(self, answer: Answer, receipt: SaveReceipt) -> None:
-        symbol_id = self._ids[answer.symbol]
+    def count(self, symbol_id: int, receipt: SaveReceipt) -> None:
         self._receipts[symbol_id] = self._receipts.get(symbol_id, SaveReceipt()) + receipt
-        for fact in answer.coverage:
-            source_id = self._sources[fact.source, answer.rank]
-            row = Fact(
-                symbol_id, *_bounds(fact.span), source_id, fact.state.value, fact.evidence.value, fact.answered_at
-            )
-            self._standing[symbol_id].append(Standing(row, answer.rank))
-            self._fresh.add(row)
 
     def commit(self) -> None:
         facts.add(self._connection, self._fresh - self._known)
-        for symbol_id, receipt in self._receipts.items():
-            _count(self._connection, symbol_id, candles=receipt.inserted, revisions=receipt.revised)
+        _count(self._connection, {number: (one.inserted, one.revised) for number, one in self._receipts.items()})
 
 
 def _bounds(span: Span) -> tuple[int, int]:
@@ -354,13 +359,19 @@ def _known_sources(connection: Connection) -> dict[tuple[str, int], int]:
     return {(row.name, row.rank): row.id for row in connection.execute(select(sources))}
 
 
-def _count(connection: Connection, symbol_id: int, *, candles: int, revisions: int = 0) -> None:
-    if candles or revisions:
-        counted = {
-            "candle_count": symbols.c.candle_count + candles,
-            "revision_count": symbols.c.revision_count + revisions,
-        }
-        connection.execute(update(symbols).where(symbols.c.id == symbol_id).values(counted))
+def _count(connection: Connection, changes: Mapping[int, tuple[int, int]]) -> None:
+    """Add to what is counted of symbols: candles and revisions by symbol id."""
+    counted = {
+        symbols.c.candle_count: symbols.c.candle_count + bindparam("_candles"),
+        symbols.c.revision_count: symbols.c.revision_count + bindparam("_revisions"),
+    }
+    rows = [
+        {"_symbol_id": symbol_id, "_candles": candles, "_revisions": revisions}
+        for symbol_id, (candles, revisions) in changes.items()
+        if candles or revisions
+    ]
+    if rows:
+        connection.execute(update(symbols).where(symbols.c.id == bindparam("_symbol_id")).values(counted), rows)
 
 
 def _refuse_unknown_prices(answer: Answer) -> None:
