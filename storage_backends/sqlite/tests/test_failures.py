@@ -180,3 +180,13 @@ def test_permissions(file_mode: int, folder_mode: int, told: str, storage: Sqlit
         assert again == first
     else:
         assert first.startswith(f"{told} '{path}'")
+
+
+def test_a_candle_that_another_program_deleted(storage: SqliteStorage) -> None:
+    """What it replaced is still there, so that nothing can be put in order."""
+    for at in (3, 4):
+        storage.candle_save(SaveWrite(answers=(answer(candles(range(3), price=at), at=at),)))
+    with closing(sqlite3.connect(storage.place)) as anyone, anyone:
+        anyone.execute("DELETE FROM candles WHERE open_time = (SELECT min(open_time) FROM candles)")
+    with pytest.raises(StorageCorruptError, match=r"2024-01-01T00:00:00Z.*another program.*forget"):
+        storage.candle_save(SaveWrite(answers=(answer(candles(range(3), price=2), at=2),)))

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from candle_hookspecs import CandleBatch, SaveReceipt
+from candle_hookspecs import CandleBatch, SaveReceipt, StorageCorruptError, iso
 from candle_sql.facts import Standing
 from candle_sql.merge import Merge
 from candle_sql.rows import VALUES, Values, extras_of, values_of
@@ -192,7 +192,12 @@ def _read(connection: Connection, symbol_id: int, open_times: Sequence[int]) -> 
     if not found:
         return found
     for open_time, one in _replaced(connection, symbol_id, open_times):
-        history = found[open_time]
+        history = found.get(open_time)
+        if history is None:
+            raise StorageCorruptError(
+                f"what was said before of the candle at {iso(open_time)!r} is kept, but the candle itself is gone: the "
+                "database was changed by another program; forget the stretch with its candles, and collect it again"
+            )
         history.insert(len(history) - 1, one)
     return found
 
