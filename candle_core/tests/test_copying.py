@@ -377,7 +377,7 @@ from candle_testkit.memory import MemoryStorage
 
 
 class Forgetful(MemoryStorage):
-    capabilities = replace(MemoryStorage.capabilities, revisions=False, extra_columns=False)
+    capabilities = replace(MemoryStorage.capabilities, revisions=False, extra_columns=False, actions=False)
 
     @hookimpl
     def candle_answers(self, read: LoadRead):

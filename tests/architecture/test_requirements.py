@@ -8,9 +8,7 @@ import pytest
 
 from tests.distributions import ROOT
 
-STATE = re.compile(
-    r"here|to come: (Upbit and modes|Postgres and batch writer|updates|coordinator|warm-up)|replaced: .+"
-)
+STATE = re.compile(r"here|to come: (updates|coordinator|warm-up)|replaced: .+")
 DOTTED = re.compile(r"`(candle_[a-z]+(?:\.\w+)+)`")
 PATH = re.compile(r"`([\w./-]+)`")
 

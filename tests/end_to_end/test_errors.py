@@ -94,8 +94,6 @@ async def test_no_exchange_and_no_default(make_world: MakeWorld) -> None:
     async with candle_core.open(bare) as candles:
         with pytest.raises(ConfigError, match=r"exchange.*\[defaults\]"):
             await candles.collect_candles_only("BTC/USDT", "1m", start=START, end=at(10))
-        with pytest.raises(ConfigError, match=r"tradetype.*\[defaults\]"):
-            await candles.collect_candles_only("BTC/USDT", "1m", exchange="BINANCE", start=START, end=at(10))
         with pytest.raises(BadInputError, match="timeframe"):
             await candles.collect_candles_only("BTC/USDT", exchange="BINANCE", tradetype="SPOT", count=1)
     assert world.sandbox.ledger.count() == 0
