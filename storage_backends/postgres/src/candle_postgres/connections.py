@@ -5,14 +5,17 @@ from contextlib import contextmanager
 from typing import Any, Final, cast
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.pool import QueuePool, StaticPool
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
 from candle_hookspecs import StorageUnavailableError
 from candle_postgres.address import Address
 
 _OLDEST: Final = 15_00_00  # the first with MERGE
 _WAIT: Final = 600  # seconds until one of the connections must be free
+
+_AGE: Final = "candle age"  # in the info of a pooled connection: how often the server had gone away before
 
 _SET_UP: Final = "SET client_min_messages = warning; SET jit = off"
 """Compiling a plan costs more than it gains: every query here is either short or a plain copy."""
@@ -27,6 +30,9 @@ class Connections:
             "postgresql+psycopg://", creator=self._open, poolclass=QueuePool, pool_size=size, max_overflow=0,
             pool_timeout=_WAIT, use_native_hstore=False, hide_parameters=True,
         )  # fmt: skip
+        self._age = 0
+        event.listen(self._engine, "connect", self._note_age)
+        event.listen(self._engine, "checkout", self._refuse_doubtful)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -37,9 +43,15 @@ class Connections:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read transaction: one consistent state, for as long as the block lasts."""
-        options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        with self._engine.connect().execution_options(**options) as connection, connection.begin():
-            yield connection
+        with self._engine.connect() as connection:
+            driver = driver_of(connection)
+            driver.isolation_level, driver.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                if not driver.closed:  # back to what the server has for a default; it may be read-only
+                    driver.isolation_level = driver.read_only = None
 
     @contextmanager
     def outside(self) -> Iterator[psycopg.Connection]:
@@ -47,9 +59,20 @@ class Connections:
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             yield driver_of(connection)
 
-    def drop(self) -> None:
-        """Close what is idle. What is in use is closed when it comes back."""
+    def doubt(self) -> None:
+        """Let no connection that is open now be used again. Each is closed when its turn comes."""
+        self._age += 1
+
+    def close(self) -> None:
+        """Close them all. None is in use."""
         self._engine.dispose()
+
+    def _note_age(self, _: Any, record: ConnectionPoolEntry) -> None:
+        record.info[_AGE] = self._age
+
+    def _refuse_doubtful(self, _: Any, record: ConnectionPoolEntry, __: Any) -> None:
+        if record.info[_AGE] < self._age:
+            raise DisconnectionError("opened before the server went away")
 
     def _open(self) -> psycopg.Connection:
         timeout = {"connect_timeout": max(2, round(self._connect_timeout))}  # libpq knows no less
@@ -71,7 +94,7 @@ class Connections:
 
 def blank() -> Engine:
     """An empty database in this process's memory, which answers for one that has no tables yet."""
-    return create_engine("sqlite://", poolclass=StaticPool)
+    return create_engine("sqlite://", poolclass=NullPool)
 
 
 def driver_of(connection: Connection) -> psycopg.Connection:

@@ -42,7 +42,7 @@ def _storage_error(address: Address, cause: BaseException | None, *, writing: bo
     name = address.place
     told = _words(cause)
     match getattr(cause, "sqlstate", None) or "":
-        case "" if isinstance(cause, psycopg.OperationalError):
+        case "" if isinstance(cause, psycopg.OperationalError) or type(cause) is psycopg.DatabaseError:
             return _unreachable(address, told)
         case state if state in _CLOSING or state.startswith("08"):
             return ServerGoneError(f"{name!r} has closed the connection ({told}); see whether the server runs")

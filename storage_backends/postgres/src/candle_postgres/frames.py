@@ -1,8 +1,8 @@
 """Postgres's binary COPY frames, built and taken apart by the thousand.
 
 A frame is a header, for each row a count of fields (int16) and for each field its size (int32) and its bytes, all
-big-endian, and a trailer (PostgreSQL documentation, COPY, "Binary Format"). A field of size -1 is NULL and has no bytes.
-So rows without NULLs all have one width, and are a numpy array of a structured type.
+big-endian, and a trailer (PostgreSQL manual, COPY, "Binary Format"). A field of size -1 is NULL and has no bytes. So
+rows without NULLs all have one width, and are a numpy array of a structured type.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
+from psycopg.errors import error_from_result
 
 HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 """Signature, flags, length of the header's extension."""
@@ -92,9 +93,19 @@ def _blocks(driver: psycopg.Connection, query: str, width: int) -> Iterator[memo
                 size, row = take(1)
                 if not size:
                     row = copy.read()
+                elif size < 0:
+                    raise _ended(driver)
             yield block[:filled]
         for _ in copy:
             raise psycopg.DataError("the server sent more behind the end of a COPY")
+
+
+def _ended(driver: psycopg.Connection) -> psycopg.Error:
+    """Why a COPY ended before its trailer."""
+    result = driver.pgconn.get_result()
+    while driver.pgconn.get_result():
+        pass
+    return psycopg.OperationalError("the server broke off") if result is None else error_from_result(result)
 
 
 def write(

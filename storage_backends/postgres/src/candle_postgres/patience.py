@@ -49,7 +49,7 @@ class Patience:
                     raise
                 time.sleep(random.uniform(0, _STEP * collisions))
             except ServerGoneError as error:
-                self._connections.drop()
+                self._connections.doubt()
                 since = since or time.monotonic()
                 if not self._met or not twice:
                     raise

@@ -255,7 +255,7 @@ class PostgresStorage(SqlStorage):
     @hookimpl
     def candle_close(self) -> None:
         """Close the connections."""
-        self._connections.drop()
+        self._connections.close()
 
 
 def _take(connection: Connection, keys: Sequence[int]) -> None:
