@@ -231,7 +231,7 @@ class RevisionChecks(StorageHarness):
 
     @given(said=st.lists(sayings, min_size=1, max_size=10), shuffled=st.randoms(use_true_random=False))
     @settings(
-        max_examples=60,
+        max_examples=25,
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
     )
