@@ -2,10 +2,11 @@
 
 import sys
 
-from bench import budget, collect, decode, modes, parallel, storage, writer
+from bench import budget, collect, decode, modes, parallel, postgres, storage, writer
 
 MEASURES = {
     "storage": storage.run,
+    "postgres": postgres.run,
     "decode": decode.run,
     "collect": collect.run,
     "modes": modes.run,

@@ -62,7 +62,7 @@ def _storage_error(address: Address, cause: BaseException | None, *, writing: bo
             )
         case "53300":
             return StorageUnavailableError(
-                f"{name!r} has no connection left ({told}); set fewer connections under [storage], or raise the "
+                f"{name!r} has no connection left ({told}); lower pool_size under [storage], or raise the "
                 "server's max_connections"
             )
         case state if state.startswith("XX"):
@@ -96,7 +96,7 @@ def _unreachable(address: Address, told: str) -> StorageUnavailableError:
             return kind(f"{name!r} cannot be reached ({told}): {advice}")
     if "too many" in told or "remaining connection slots" in told:
         return StorageUnavailableError(
-            f"{name!r} has no connection left ({told}); set fewer connections under [storage], or raise the "
+            f"{name!r} has no connection left ({told}); lower pool_size under [storage], or raise the "
             "server's max_connections"
         )
     return ServerGoneError(f"{name!r} cannot be reached ({told}); see whether the server runs and lets you in")

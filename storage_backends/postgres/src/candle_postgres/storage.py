@@ -61,7 +61,7 @@ class PostgresStorage(SqlStorage):
         Attributes:
             url: ``postgresql://user:password@host:5432/database``; keep it out of the file with
                 ``{ env = "CANDLE_POSTGRES_URL" }``. The database must be there, empty or made by an earlier start.
-            connections: most connections that this process opens.
+            pool_size: most connections that this process opens.
             connect_timeout: seconds to wait for one to be opened.
             reconnect_timeout: seconds for which a server that went away in the middle of the work is waited for.
         """
@@ -69,7 +69,7 @@ class PostgresStorage(SqlStorage):
         model_config = ConfigDict(hide_input_in_errors=True)
 
         url: SecretStr
-        connections: int = Field(default=8, ge=1)
+        pool_size: int = Field(default=10, ge=1)
         connect_timeout: float = Field(default=10.0, gt=0)
         reconnect_timeout: float = Field(default=30.0, ge=0)
 
@@ -87,14 +87,14 @@ class PostgresStorage(SqlStorage):
         executes=True,
         revisions=True,
         actions=True,
-        writers=4,
+        writers=3,
     )
 
     def __init__(self, settings: Settings, context: PluginContext) -> None:
         super().__init__(context)
         self._address = Address.parse(settings.url.get_secret_value())
         self._connections = Connections(
-            self._address, size=settings.connections, connect_timeout=settings.connect_timeout
+            self._address, size=settings.pool_size, connect_timeout=settings.connect_timeout
         )
         self._patience = Patience(self._connections, self.place, settings.reconnect_timeout, context.logger)
         self._upkeep_left = upkeep.Rounds()
