@@ -505,8 +505,14 @@ class LowersTheMoment(MemoryStorage):
 
 
 @noticed_by("any_story_matches_a_dictionary")
-class CutsFactsShort(MemoryStorage):
-    """What is left behind the forgotten stretch is lost when something is left before it."""
+class LosesTheLastMoment(MemoryStorage):
+    """The last open time is that of the newest answer instead of the newest candle."""
 
-    def _outside(self, fact: Coverage, span: Span | None) -> Iterable[Coverage]:
-        return list(super()._outside(fact, span))[:1]
+    def candle_save(self, write: SaveWrite) -> SaveReceipt:
+        receipt = super().candle_save(write)
+        self.ends = getattr(self, "ends", {}) | {a.symbol: a.batch.last for a in write.answers if len(a.batch)}
+        return receipt
+
+    def _record(self, symbol: Symbol, *, statistics: bool) -> SymbolRecord:
+        record = super()._record(symbol, statistics=statistics)
+        return replace(record, last=self.ends[symbol]) if record.rows and statistics else record

@@ -3,7 +3,7 @@
 import pickle
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -110,17 +110,11 @@ class CountsTheForgotten(MemoryStorage):
         return replace(record, rows=self.counted.get(symbol, 0)) if statistics else record
 
 
-class LosesTheLastMoment(MemoryStorage):
-    """The last open time is that of the newest answer instead of the newest candle."""
+class CutsFactsShort(MemoryStorage):
+    """What is left behind the forgotten stretch is lost when something is left before it."""
 
-    def candle_save(self, write: SaveWrite) -> SaveReceipt:
-        receipt = super().candle_save(write)
-        self.ends = getattr(self, "ends", {}) | {a.symbol: a.batch.last for a in write.answers if len(a.batch)}
-        return receipt
-
-    def _record(self, symbol: Symbol, *, statistics: bool) -> SymbolRecord:
-        record = super()._record(symbol, statistics=statistics)
-        return replace(record, last=self.ends[symbol]) if record.rows and statistics else record
+    def _outside(self, fact: Coverage, span: Span | None) -> Iterable[Coverage]:
+        return list(super()._outside(fact, span))[:1]
 
 
 class MixesSymbolsUp(MemoryStorage):
@@ -141,9 +135,8 @@ class UnitesOverGaps(MemoryStorage):
             by_kind.setdefault((fact.source, fact.state.value, fact.evidence.value), []).append(fact)
         for facts in by_kind.values():
             low, high = min(facts, key=lambda fact: fact.span), max(facts, key=lambda fact: fact.span)
-            if low.answered_at == high.answered_at:
-                series.facts -= set(facts)
-                series.facts.add(replace(low, span=Span(low.span.start, high.span.end)))
+            series.facts -= set(facts)
+            series.facts.add(replace(low, span=Span(low.span.start, high.span.end)))
         return changed
 
 
@@ -249,9 +242,13 @@ class WritesInPlace(DurableMemory):
 class AcknowledgesTooEarly(DurableMemory):
     """Writes behind the caller's back."""
 
+    later: threading.Thread | None = None
+
     def candle_save(self, write: SaveWrite) -> SaveReceipt:
+        self.candle_close()
         receipt = MemoryStorage.candle_save(self, write)
-        threading.Thread(target=self._keep_later).start()
+        self.later = threading.Thread(target=self._keep_later)
+        self.later.start()
         return receipt
 
     def _keep_later(self) -> None:
@@ -260,7 +257,8 @@ class AcknowledgesTooEarly(DurableMemory):
             self.keep()
 
     def candle_close(self) -> None:
-        self.keep()
+        if self.later is not None:
+            self.later.join()
 
 
 class LosesTheEarlierWrite(DurableMemory):
@@ -280,7 +278,7 @@ class LosesTheEarlierWrite(DurableMemory):
 
 HONEST = [MemoryStorage, DurableMemory, RevisingMemory]
 WRONG = [
-    LosesARowThatTouches, ClaimsARowItRefused, ConfirmsNothing, RoundsABit, CountsTheForgotten, LosesTheLastMoment,
+    LosesARowThatTouches, ClaimsARowItRefused, ConfirmsNothing, RoundsABit, CountsTheForgotten, CutsFactsShort,
     MixesSymbolsUp, UnitesOverGaps, CountsWhatImportsLack, KeepsExtrasOfTheRevised,
     ReadsWhatStoodSince, RemembersTheForgotten, EndsBeforeTheMoment, ForgetsWhatCameLate, ForgetsRevisionsAtTheEnd,
     WritesAnswerByAnswer, WritesFactsFirst, WritesInPlace, AcknowledgesTooEarly, LosesTheEarlierWrite,

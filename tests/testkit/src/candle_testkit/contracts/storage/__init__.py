@@ -10,6 +10,10 @@ Adopt it by saying how to open the storage and how to look into it without its h
             return independent_rows(symbol)  # the values of COLUMNS, None where unknown
 
 A storage that executes operations on a user's own tables also says how to run SQL without its help: `script`, `select`.
+
+A durable storage is also killed, in another process, which opens it by what `opener` gives; that must be picklable.
+Random stories (`machine.py`) run for some ten seconds; `stories = settings(StorageContract.stories, max_examples=500)`
+in the class runs them longer.
 """
 
 from collections.abc import Iterator

@@ -122,7 +122,9 @@ class Series:
 
     def standing(self, index: int, until: int = _EVER) -> list[StoredRow]:
         """The rows of which one must be read for a slot, by the answers up to a moment; none: no row."""
-        return _standing([one for one in self.said.get(index, ()) if one.at <= until])
+        said = self.said.get(index, [])
+        latest = max(((one.at, one.rank) for one in said), default=None)
+        return _standing((one for one in said if one.at <= until), latest)
 
     def rows(self, until: int = _EVER) -> dict[int, list[StoredRow]]:
         """`standing` of every slot that has a row, in time order."""
@@ -178,13 +180,18 @@ class Series:
         for index in slots:
             statements = sorted(self.said.get(index, ()))
             for depth, one in enumerate(statements):
-                if one.at < older_than and one.row in _standing(statements[:depth]):
+                if one.at < older_than and one.row in _standing(statements[:depth], None):
                     statements[depth] = one._replace(faint=True)
             if statements:
                 self.said[index] = statements
 
 
-def _standing(statements: Iterable[Statement]) -> list[StoredRow]:
+def _standing(statements: Iterable[Statement], latest: tuple[int, int] | None) -> list[StoredRow]:
+    """What may stand.
+
+    Of several statements of one moment and rank the one saved last does; but when something later is known already they
+    are all too late, and which of them is kept is open.
+    """
     found: list[StoredRow] = []
     below = sorted(statements, key=lambda one: (one.at, one.rank, one.order))
     while below:
@@ -192,7 +199,8 @@ def _standing(statements: Iterable[Statement]) -> list[StoredRow]:
         if top.row is None:
             return found + [one.row for one in below if one.row is not None]
         found.append(top.row)
-        if not top.faint:
+        tied = bool(below) and (below[-1].at, below[-1].rank) == (top.at, top.rank) != latest
+        if not top.faint and not tied:
             break
     return found
 
