@@ -17,10 +17,7 @@ Mask: TypeAlias = NDArray[np.bool_]
 class Merge:
     """One answer, numbered, with what is known of its standing.
 
-    A stored row is *later* than the answer if its `answered_at` is, or is the same and its source is in `stronger`.
-
     Attributes:
-        stronger, weaker: ids of the sources that rank higher, lower than the answer's.
         settling: facts of later answers that are stored already, the earliest first. What stands there may have been
             confirmed by them without being written again, so that its own `answered_at` does not tell.
     """
@@ -28,8 +25,6 @@ class Merge:
     symbol_id: int
     source_id: int
     answer: Answer
-    stronger: frozenset[int] = frozenset()
-    weaker: frozenset[int] = frozenset()
     settling: tuple[Standing, ...] = ()
 
     @property

@@ -318,13 +318,10 @@ class _Ledger:
     def admit(self, answer: Answer) -> Merge:
         """The answer with its standing; its facts count for those that are admitted after it."""
         symbol_id = self._ids[answer.symbol]
-        ranks = self._sources.items()
         merge = Merge(
             symbol_id=symbol_id,
             source_id=self._sources[answer.source, answer.rank],
             answer=answer,
-            stronger=frozenset(number for (_, rank), number in ranks if rank > answer.rank),
-            weaker=frozenset(number for (_, rank), number in ranks if rank < answer.rank),
             settling=self._settling(symbol_id, answer),
         )
         for fact in answer.coverage:

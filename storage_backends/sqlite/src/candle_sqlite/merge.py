@@ -21,15 +21,12 @@ _STORED: Final = ("symbol_id", *COLUMNS, "answered_at", "source_id")
 _STATEMENT: Final = 500  # rows in one statement
 
 _SAID: Final = ("symbol_id", "open_time", *VALUES, "answered_at", "source_id")
-_OLD: Final = f"INSERT INTO revisions ({', '.join(_SAID)}) SELECT {', '.join(f'OLD.{name}' for name in _SAID)}"
-_KEPT: Final = f"SELECT 1 FROM revisions WHERE {' AND '.join(f'{name} IS OLD.{name}' for name in _SAID)}"  # noqa: S608
-_TRIGGER: Final = "CREATE TEMP TRIGGER IF NOT EXISTS {} AFTER UPDATE ON main.candles WHEN {} BEGIN {}; END"
-_TRIGGERS: Final = (
-    _TRIGGER.format("keep_replaced", "OLD.answered_at < NEW.answered_at", _OLD),
-    _TRIGGER.format("keep_once", "OLD.answered_at = NEW.answered_at", f"{_OLD} WHERE NOT EXISTS ({_KEPT})"),
+_KEPT: Final = f"({', '.join(_SAID)}) VALUES ({', '.join(f'OLD.{name}' for name in _SAID)})"
+_KEEP_REPLACED: Final = (
+    "CREATE TEMP TRIGGER IF NOT EXISTS keep_replaced AFTER UPDATE ON main.candles "
+    f"BEGIN INSERT INTO revisions {_KEPT}; END"
 )
-"""Of this connection alone: what its updates replace is kept by the very statement that replaces it, and what two
-answers of one moment take back and forth is kept once."""
+"""Of this connection alone: what its updates replace is kept by the very statement that replaces it."""
 
 
 def merge(connection: Connection, task: Merge) -> SaveReceipt:
@@ -37,29 +34,29 @@ def merge(connection: Connection, task: Merge) -> SaveReceipt:
     driver, hull, batch = driver_of(connection), task.hull, task.answer.batch
     if hull is None:
         return SaveReceipt()
-    before, later = _stored(driver, task, hull)
+    before, latest = _stored(driver, task, hull)
     if not before:
         _upsert(driver, task, batch)
         _insert_extras(driver, task, batch)
         return SaveReceipt(inserted=len(batch))
-    if later or inside(batch.open_time, task.settled).any() or batch.extra or _has_extras(driver, task, hull):
-        receipt = merge_by_row(connection, task)
+    overtaken = latest >= task.answer.answered_at or inside(batch.open_time, task.settled).any()
+    if overtaken or batch.extra or _has_extras(driver, task, hull):
+        receipt, after = merge_by_row(connection, task), None
     else:
-        receipt = _merge_newer(driver, task, hull, before)
-    return receipt + SaveReceipt(lacking=_lacking(driver, task))
+        written = _upsert_newer(driver, task)
+        after = _count(driver, task, hull)
+        inserted = after - before
+        receipt = SaveReceipt(inserted=inserted, revised=written - inserted, unchanged=len(batch) - written)
+    return receipt + SaveReceipt(lacking=_lacking(driver, task, hull, after))
 
 
-def _merge_newer(driver: sqlite3.Connection, task: Merge, hull: Span, before: int) -> SaveReceipt:
-    """The usual case: nothing stored is later, so what differs is revised. Counted without reading a row."""
+def _upsert_newer(driver: sqlite3.Connection, task: Merge) -> int:
+    """The usual case: all that is stored is earlier, so what differs is revised. Done without reading a row."""
     batch = task.answer.batch
-    for trigger in _TRIGGERS:
-        driver.execute(trigger)
+    driver.execute(_KEEP_REPLACED)
     written = _upsert(driver, task, batch)
     _confirm(driver, task, batch.open_time[task.unproven()].tolist())
-    after, _ = _stored(driver, task, hull)
-    inserted = after - before
-    revised = written - inserted
-    return SaveReceipt(inserted=inserted, revised=revised, unchanged=len(batch) - written)
+    return written
 
 
 # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -101,10 +98,9 @@ def _parameters(task: Merge, batch: CandleBatch) -> list[Any]:
 def _confirm(driver: sqlite3.Connection, task: Merge, open_times: Sequence[int]) -> None:
     """Let rows that this answer repeated, without a fact to show for it, bear its moment."""
     moment, source_id = task.answer.answered_at, task.source_id
-    weaker = f"answered_at < ? OR (answered_at = ? AND source_id IN {_set(task.weaker)})"
     driver.executemany(
-        f"UPDATE candles SET answered_at = ?, source_id = ? WHERE symbol_id = ? AND open_time = ? AND ({weaker})",  # noqa: S608
-        ((moment, source_id, task.symbol_id, open_time, moment, moment) for open_time in open_times),
+        "UPDATE candles SET answered_at = ?, source_id = ? WHERE symbol_id = ? AND open_time = ? AND answered_at < ?",
+        ((moment, source_id, task.symbol_id, open_time, moment) for open_time in open_times),
     )
 
 
@@ -124,27 +120,27 @@ def _insert_extras(driver: sqlite3.Connection, task: Merge, batch: CandleBatch) 
 # ── looking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _set(numbers: frozenset[int]) -> str:
-    return f"({', '.join(map(str, sorted(numbers)))})"
+_WITHIN: Final = "FROM candles WHERE symbol_id = ? AND open_time >= ? AND open_time < ?"
 
 
 def _stored(driver: sqlite3.Connection, task: Merge, span: Span) -> tuple[int, int]:
-    """How many rows are stored in the span, and how many of them are later than the answer."""
-    moment = task.answer.answered_at
-    later = f"answered_at > ? OR (answered_at = ? AND source_id IN {_set(task.stronger)})"
-    found: tuple[int, int] = driver.execute(
-        f"SELECT count(*), ifnull(sum({later}), 0) FROM candles "  # noqa: S608 - numbers
-        "WHERE symbol_id = ? AND open_time >= ? AND open_time < ?",
-        (moment, moment, task.symbol_id, span.start, span.end),
-    ).fetchone()
+    """How many rows are stored in the span, and when the latest of them was said."""
+    query = f"SELECT count(*), ifnull(max(answered_at), 0) {_WITHIN}"
+    found: tuple[int, int] = driver.execute(query, (task.symbol_id, span.start, span.end)).fetchone()
     return found
 
 
-def _lacking(driver: sqlite3.Connection, task: Merge) -> int:
-    """Stored rows inside the answer's proof that it does not have. Its own rows are all stored by now."""
-    open_time = task.answer.batch.open_time
-    stored = sum(_stored(driver, task, span)[0] for span in task.exhaustive)
-    return stored - int(inside(open_time, task.exhaustive).sum())
+def _count(driver: sqlite3.Connection, task: Merge, span: Span) -> int:
+    (found,) = driver.execute(f"SELECT count(*) {_WITHIN}", (task.symbol_id, span.start, span.end)).fetchone()
+    return int(found)
+
+
+def _lacking(driver: sqlite3.Connection, task: Merge, hull: Span, stored: int | None) -> int:
+    """Rows inside the answer's proof that it does not have; `stored`: how many there are in the hull, if known."""
+    exhaustive = task.exhaustive
+    if stored is None or exhaustive != [hull]:
+        stored = sum(_count(driver, task, span) for span in exhaustive)
+    return stored - int(inside(task.answer.batch.open_time, exhaustive).sum())
 
 
 def _has_extras(driver: sqlite3.Connection, task: Merge, span: Span) -> bool:
