@@ -14,7 +14,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from candle_testkit.sandbox import MarketConfig, OffGrid, Sandbox, SandboxClock, SandboxConfig, SandboxError
+from candle_testkit.sandbox import (
+    MarketConfig,
+    OffGrid,
+    Sandbox,
+    SandboxClock,
+    SandboxConfig,
+    SandboxError,
+    StockConfig,
+)
 from candle_testkit.sandbox.command import sandbox as command
 
 from .conftest import MARKETS, NOW, Client
@@ -226,3 +234,53 @@ def test_it_knows_neither_the_kernel_nor_a_plugin() -> None:
         "print(sorted(n for n in sys.modules if n.startswith('candle_') and not n.startswith('candle_testkit')))"
     )
     assert subprocess.check_output([sys.executable, "-c", script], text=True).strip() == "[]"
+
+
+def test_stocks_in_a_configuration_file(tmp_path: Path) -> None:
+    path = tmp_path / "sandbox.toml"
+    path.write_text(
+        """
+        clock = 2024-03-01T12:00:00Z
+
+        [yahoo]
+        live = "merged"
+
+        [[stocks]]
+        symbol = "SPLT"
+        venue = "NYQ"
+        price = "40"
+        splits = [{ day = "2020-08-31", ratio = "1:8" }]
+        dividends = [{ day = "2021-08-06", amount = "0.82" }]
+        nulls = [[2024-02-01T15:00:00Z, 2024-02-01T15:10:00Z]]
+        former = [["OLD", "2019-01-02"]]
+        """
+    )
+    config = SandboxConfig.load(path)
+    assert config.yahoo.live == "merged"
+    stocks = Sandbox(config).stocks
+    assert [stock.config.symbol for stock in stocks] == ["SPLT"]
+    assert [ratio for _, ratio in stocks.splits("OLD", 0, 1 << 60)] == [1 / 8]
+    path.write_text('[[stocks]]\nsymbol = "X"\nsplit = []\n')
+    with pytest.raises(SandboxError, match="did you mean 'splits'"):
+        SandboxConfig.load(path)
+    path.write_text('[yahoo]\nlive = "sometimes"\n')
+    with pytest.raises(SandboxError, match="'sometimes'"):
+        SandboxConfig.load(path)
+    with pytest.raises(SandboxError, match="same symbol"):
+        Sandbox(SandboxConfig(stocks=[StockConfig("A"), StockConfig("A")]))
+
+
+def test_the_command_says_that_there_are_stocks() -> None:
+    script = "from candle_testkit.sandbox.command import sandbox; sandbox()"
+    typed = [sys.executable, "-c", script, "--stocks", "3"]
+    with subprocess.Popen(typed, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            told = [process.stdout.readline() for _ in range(8)]
+            url = json.loads(told[5].partition("=")[2])
+            chart = urllib.request.urlopen(f"{url}/v8/finance/chart/AAPL").read()
+        finally:
+            process.send_signal(signal.SIGINT)
+    assert process.returncode == 0
+    assert told[-1] == "Yahoo's chart and screener are there as well, with 3 stocks.\n"
+    assert b'"symbol":"AAPL"' in chart

@@ -22,6 +22,7 @@ from candle_testkit.sandbox.server import Sandbox
 @click.command("sandbox")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port on 127.0.0.1; 0 takes a free one. [default: 0]")
 @click.option("--markets", type=click.IntRange(1, 10_000), help="How many Binance markets. [default: 20]")
+@click.option("--stocks", type=click.IntRange(0, 10_000), help="How many stocks. [default: 20]")
 @click.option("--seed", type=int, help="Another seed is another history. [default: 1]")
 @click.option("--clock", help="The exchange's clock starts here (ISO 8601, UTC). [default: now]")
 @click.option("--speed", type=click.FloatRange(0), help="Sandbox seconds per real second; 0 stands still. [default: 1]")
@@ -35,8 +36,8 @@ from candle_testkit.sandbox.server import Sandbox
 def sandbox(path: Path | None, as_json: bool, **given: Any) -> None:
     """Run a sandbox exchange on loopback until interrupted.
 
-    It speaks the wires of Binance spot and of Upbit; plugins and scripts can be tested on it without touching the real
-    exchanges.
+    It speaks the wires of Binance spot, of Upbit and of Yahoo's stocks; plugins and scripts can be tested on it without
+    touching the real ones.
     """
     try:
         config = _config(path, given)
@@ -48,13 +49,13 @@ def sandbox(path: Path | None, as_json: bool, **given: Any) -> None:
 def _config(path: Path | None, given: dict[str, Any]) -> SandboxConfig:
     """The file, if any, overruled by what was typed."""
     config = SandboxConfig.load(path) if path else SandboxConfig()
-    typed = {name: given[name] for name in ("port", "markets", "seed", "speed") if given[name] is not None}
+    typed = {name: given[name] for name in ("port", "markets", "stocks", "seed", "speed") if given[name] is not None}
     if given["clock"] is not None:
         typed["clock"] = to_ms(given["clock"])
     if given["latency"] is not None:
         typed["latency_ms"] = given["latency"]
     if given["no_limits"]:
-        typed["limits"] = dataclasses.replace(config.limits, weight=None, group=None)
+        typed["limits"] = dataclasses.replace(config.limits, weight=None, group=None, yahoo=None)
     if given["faults"] is not None:
         typed["faults"] = Faults(rates=_rates(given["faults"]), script=config.faults.script, seed=config.faults.seed)
     return dataclasses.replace(config, **typed)
@@ -86,5 +87,7 @@ async def _run(exchange: Sandbox, as_json: bool) -> None:
             click.echo(f"{named} markets at {url}; Ctrl-C ends.\n")
             click.echo("To use it, put this in candle.toml, and the same under [providers.upbit]:\n")
             click.echo(f'[providers.binance]\nrest_url = "{url}"')
+            if len(exchange.stocks):
+                click.echo(f"\nYahoo's chart and screener are there as well, with {len(exchange.stocks)} stocks.")
 
     await exchange.serve(ready, stop)

@@ -144,6 +144,14 @@ class Stock:
         first, stop = self.place.between(start, end)
         return max(first, self.first), min(stop, self.stop)
 
+    def day(self, number: int, now: int) -> Rows:
+        """The day of the session of that number, up to ``now``; none when nothing traded."""
+        session = self.place.sessions.part(number, number + 1)
+        times = np.concatenate([_ranges(piece.starts, piece.ends, MINUTE_MS) for piece in self.pieces(session)])
+        bars, _ = self._minutes(times[times <= now], now)
+        bar = fold(bars, np.zeros(min(bars.shape[1], 1), dtype=np.int64))
+        return self._rows(bar, session.opens[: bar.shape[1]], session.closes[: bar.shape[1]])
+
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _numbers(self, start: int, end: int) -> tuple[int, int]:
@@ -190,7 +198,7 @@ class Stock:
             parts.append(rows[(numbers >= first) & (numbers < stop) & (rows["close_time"] < now)])
         closes, opens = self.place.sessions.closes, self.place.sessions.opens
         unfinished = range(max(first, int(np.searchsorted(closes, now, side="right"))), stop)
-        parts += [self._by_minutes(number, now) for number in unfinished if opens[number] <= now]
+        parts += [self.day(number, now) for number in unfinished if opens[number] <= now]
         return np.concatenate(parts) if parts else np.empty(0, dtype=CANDLE)
 
     def _whole_days(self, chunk: int) -> tuple[Ints, Rows]:
@@ -223,18 +231,10 @@ class Stock:
         """Sessions ``first <= number < stop`` told anew, minute by minute: something in them did not trade."""
         for number in numbers[(numbers >= first) & (numbers < stop)]:
             at = np.flatnonzero(numbers == number)[0]
-            told = self._by_minutes(int(number), int(self.place.sessions.closes[number]))
+            told = self.day(int(number), int(self.place.sessions.closes[number]))
             rows = np.concatenate((rows[:at], told, rows[at + 1 :]))
             numbers = numbers if len(told) else np.delete(numbers, at)
         return numbers, rows
-
-    def _by_minutes(self, number: int, now: int) -> Rows:
-        """One session's day up to ``now``; none when nothing traded."""
-        session = self.place.sessions.part(number, number + 1)
-        times = np.concatenate([_ranges(piece.starts, piece.ends, MINUTE_MS) for piece in self.pieces(session)])
-        bars, _ = self._minutes(times[times <= now], now)
-        bar = fold(bars, np.zeros(min(bars.shape[1], 1), dtype=np.int64))
-        return self._rows(bar, session.opens[: bar.shape[1]], session.closes[: bar.shape[1]])
 
     def _periods(self, days: Rows, interval: str) -> Rows:
         """Days folded into weeks, months or quarters, each in the shares at its last day."""

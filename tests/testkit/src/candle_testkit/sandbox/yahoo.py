@@ -149,7 +149,8 @@ class Yahoo(Wire):
         return answer
 
     def _cookie(self, request: web.Request, now: int) -> Answer:
-        value = f"d=sandbox{next(self._numbers)}&S=AQAAA"
+        # Who has one keeps it, and with it the crumb.
+        value = request.cookies.get(_COOKIE) or f"d=sandbox{next(self._numbers)}&S=AQAAA"
         status = 404 if request.path == "/" else 200
         text = HTML.format("404 Not Found") if status == 404 else ""
         # Without a domain: that of the real one is not this machine's, and clients would throw it away.

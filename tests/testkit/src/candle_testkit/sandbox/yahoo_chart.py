@@ -49,7 +49,7 @@ def quote(stock: Stock, now: int) -> Quote | None:
     first, stop = stock.numbers(now - 20 * _DAY_MS, now + 1)
     opens = stock.place.sessions.opens
     for number in range(min(stop, int(np.searchsorted(opens, now, side="right"))) - 1, first - 1, -1):
-        day = stock.rows("1d", int(opens[number]), int(opens[number]) + 1, now)
+        day = stock.day(number, now)
         if len(day):
             return Quote(day, min(now, int(day["close_time"][0]) + 1) // 1000 * 1000)
     return None
