@@ -25,7 +25,6 @@ from candle_hookspecs import (
 )
 from candle_postgres import PostgresStorage
 from candle_postgres.address import Address
-from candle_postgres.failures import translated
 from candle_testkit.context import make_context
 from candle_testkit.contracts.storage.harness import BTC, SYMBOL, answer, candles, span
 from storage_backends.postgres.tests.server import Server, running
@@ -188,19 +187,41 @@ def test_a_server_that_only_reads(storage: PostgresStorage, url: str, at: At) ->
         standby.candle_save(SaveWrite(answers=(answer(candles(range(4)), at=2),)))
 
 
-def test_a_full_disk_is_told_as_one() -> None:
-    address = Address.parse("postgresql://host/database")
-    with pytest.raises(StorageFullError, match=r"no room left .*free space"), translated(address, writing=True):
-        raise psycopg.errors.DiskFull("could not extend file")
+def before_each_fact(url: str, body: str) -> None:
+    """Let the server do something before the last step of a save."""
+    with psycopg.connect(url) as anyone:
+        anyone.execute("CREATE SEQUENCE tries")  # it counts on though a transaction is rolled back
+        anyone.execute(f"CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NEW; END $$")
+        anyone.execute("CREATE TRIGGER stop BEFORE INSERT ON coverage FOR EACH ROW EXECUTE FUNCTION stop()")
+
+
+def test_a_full_disk_stores_nothing_of_the_write(storage: PostgresStorage, url: str) -> None:
+    before_each_fact(url, "RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full';")
+    with pytest.raises(StorageFullError, match=r"no room left .*could not extend file.*free space"):
+        storage.candle_save(SaveWrite(answers=(answer(candles(range(900)), proven=span(0, 900)),)))
+    assert storage.candle_count(LoadRead(symbol=SYMBOL)) == 0
+
+
+@pytest.mark.parametrize("collision", ["serialization_failure", "deadlock_detected"])
+def test_a_save_that_another_was_in_the_way_of_is_done_again(
+    storage: PostgresStorage, url: str, collision: str
+) -> None:
+    before_each_fact(
+        url, f"IF nextval('tries') < 4 THEN RAISE EXCEPTION 'in the way' USING ERRCODE = '{collision}'; END IF;"
+    )
+    receipt = storage.candle_save(SaveWrite(answers=(answer(candles(range(900)), proven=span(0, 900)),)))
+    assert receipt == SaveReceipt(inserted=900)
+    with psycopg.connect(url) as anyone:
+        assert anyone.execute("SELECT last_value FROM tries").fetchone() == (4,)
+        anyone.execute("CREATE OR REPLACE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS "
+                       f"$$ BEGIN RAISE EXCEPTION 'in the way' USING ERRCODE = '{collision}'; END $$")  # fmt: skip
+    with pytest.raises(StorageError, match="in the way; too many programs write the same symbols"):
+        storage.candle_save(SaveWrite(answers=(answer(candles([1_000]), proven=span(1_000, 1_001)),)))
+    assert storage.candle_count(LoadRead(symbol=SYMBOL)) == 900
 
 
 def test_an_error_in_the_middle_leaves_nothing(storage: PostgresStorage, url: str) -> None:
-    with psycopg.connect(url) as anyone:
-        anyone.execute(
-            "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS "
-            "'BEGIN RAISE EXCEPTION ''the last step fails''; END'"
-        )
-        anyone.execute("CREATE TRIGGER stop BEFORE INSERT ON coverage FOR EACH ROW EXECUTE FUNCTION stop()")
+    before_each_fact(url, "RAISE EXCEPTION 'the last step fails';")
     with pytest.raises(CandleError, match="the last step fails"):
         storage.candle_save(SaveWrite(answers=(answer(candles(range(900)), proven=span(0, 900)),)))
     with psycopg.connect(url) as anyone:
