@@ -46,6 +46,17 @@ def changed(batch: CandleBatch, **columns: Any) -> CandleBatch:
     return CandleBatch.from_columns(batch.columns() | columns)
 
 
+@noticed_by("a_name_is_but_a_name")
+class ReadsNamesAsPatterns(MemoryStorage):
+    """A quote ends the name, and what a `%` matches is forgotten as well."""
+
+    def candle_forget(self, forget: Forget) -> int:
+        wild = "%" in forget.symbol.base or "'" in forget.symbol.base
+        for symbol in list(self.series) if wild else []:
+            super().candle_forget(replace(forget, symbol=symbol))
+        return super().candle_forget(forget)
+
+
 # ── catalogue ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

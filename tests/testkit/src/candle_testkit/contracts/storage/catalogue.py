@@ -5,9 +5,17 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from candle_hookspecs import CandleError, MarketStatus, Registration, UnknownSymbolError
 from candle_testkit.contracts.storage.harness import BTC, SYMBOL, Database, answer, candles, market, slot, span
+
+HOSTILE = (
+    "'", '"', "`", "\\", "%", "%s", "%(x)s", ":x", "?", "$1", ";--", "/*", "' OR '1'='1", "'); DROP TABLE candles; --",
+    "[x]", "\n", "SELECT", "\u202e", "'\u0300",
+)  # fmt: skip
+ANY = st.characters(codec="utf-8", exclude_characters="\0")
 
 
 class CatalogueChecks:
@@ -104,6 +112,27 @@ class CatalogueChecks:
             assert len(db.facts(symbol)) == 1, base
             assert symbol in [record.symbol for record in db.symbols(base=base)], base
         assert len(db.symbols()) == len(bases) + 1
+
+    def test_a_name_is_but_a_name(self, db: Database) -> None:
+        """Whatever a market is called, its name is never read as a piece of a query."""
+        db.save(answer(candles(range(3)), proven=span(0, 3)))
+
+        @given(base=st.sampled_from(HOSTILE) | st.text(ANY, min_size=1, max_size=12))
+        @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+        def live(base: str) -> None:
+            listed = market(base, native_id=f"<{base}>", ccxt_symbol=f"{base}/USDT", title=base, extra={base: base})
+            symbol = listed.symbol("1m")
+            (record,) = db.register(listed=listed)
+            assert record.market == listed
+            db.save(answer(candles([1], price=7), proven=span(1, 2), symbol=symbol))
+            assert db.load(symbol) == candles([1], price=7)
+            assert [found.symbol for found in db.symbols(name=f"<{base}>")] == [symbol]
+            assert db.forget(None, with_candles=True, symbol=symbol) == 1
+            assert (db.count(symbol), db.facts(symbol)) == (0, [])
+            assert db.load() == candles(range(3)), "another symbol was touched"
+            assert len(db.facts()) == 1
+
+        live()
 
     def test_an_unknown_symbol_is_an_error(self, db: Database) -> None:
         stranger = market("STRANGER").symbol("1m")
