@@ -4,6 +4,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from candle_hookspecs import COLUMNS, Symbol
 from candle_postgres import PostgresStorage
@@ -16,6 +17,8 @@ def open_at(url: str, folder: Path) -> PostgresStorage:
 
 
 class TestPostgres(StorageContract):
+    stories = settings(StorageContract.stories, max_examples=8)  # every story takes a database of its own
+
     @pytest.fixture(autouse=True)
     def _databases(self, databases: Callable[[object], str]) -> None:
         self.url = databases
