@@ -493,19 +493,25 @@ class Candles:
 
     # ── the database itself ─────────────────────────────────────────────────────────────────────────────────────────
 
-    async def status(self) -> StorageStatus:
-        """How the database stands; one that is not there yet holds nothing, and is not made.
+    async def status(self, store: str = "") -> StorageStatus:
+        """How a database stands; one that is not there yet holds nothing, and is not made.
+
+        Args:
+            store: one of ``[stores]``; empty: that of the candles.
 
         Raises:
-            StorageError: it is there, and cannot be read.
+            StorageError: it is there, and cannot be read. ConfigError: no such store.
         """
-        return await self._kernel.storage().status()
+        return await self._kernel.storage(store).status()
 
-    async def maintain(self, tasks: Iterable[MaintenanceTask | str] = ()) -> list[MaintenanceReport]:
+    async def maintain(
+        self, tasks: Iterable[MaintenanceTask | str] = (), *, store: str = ""
+    ) -> list[MaintenanceReport]:
         """Do upkeep, each task to its end, and behind everything that somebody waits for.
 
         Args:
             tasks: in this order; ``"analyze"`` is the same as `MaintenanceTask.ANALYZE`. Empty: all of them.
+            store: one of ``[stores]``; empty: that of the candles.
 
         Returns:
             What each did, and the problems that a check found.
@@ -514,7 +520,7 @@ class Candles:
             BadInputError: no such task. StorageError: a task failed; those before it are done.
         """
         wanted = [_task(task) for task in tasks] or _UPKEEP
-        return [await self._kernel.writer().maintain(task) for task in wanted]
+        return [await self._kernel.writer(store).maintain(task) for task in wanted]
 
     async def copy_to(
         self,

@@ -1,6 +1,7 @@
 """`candle status` and `candle maintain`: how the database stands, and its upkeep."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,18 @@ def test_damage_that_a_check_finds_makes_the_exit_code_1(folder: Path, candle: C
     assert outcome.code == 1
     assert outcome.err.startswith("candle: check: ")
     assert candle("maintain", "check", "--json").document["sound"] is False
+
+
+def test_a_store_of_the_users_own(config: Path, folder: Path, candle: Candle) -> None:
+    with config.open("a") as file:
+        file.write('\n[stores.strategies]\npath = "strategies.sqlite3"\n')
+    with closing(sqlite3.connect(folder / "strategies.sqlite3")) as database, database:
+        database.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+        database.executemany("INSERT INTO orders VALUES (?)", ((number,) for number in range(9)))
+    outcome = candle("status", "--store", "strategies")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert value(outcome.out, "place") == str(folder / "strategies.sqlite3")
+    assert value(outcome.out, "schema") == "none yet"
+    assert candle("maintain", "check", "analyze", "--store", "strategies", "--json").document["sound"]
+    assert not (folder / "candles.sqlite3").exists()
+    candle("status", "--store", "strategy").failed_with(2, "'strategy'", "did you mean 'strategies'?")

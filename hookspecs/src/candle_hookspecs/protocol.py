@@ -196,11 +196,13 @@ class Candles(Protocol):
         """Take proof back, and the candles too if `candles`; how many were deleted."""
         ...
 
-    async def status(self) -> StorageStatus:
-        """How the database stands."""
+    async def status(self, store: str = "") -> StorageStatus:
+        """How a database stands."""
         ...
 
-    async def maintain(self, tasks: Iterable[MaintenanceTask | str] = ()) -> list[MaintenanceReport]:
+    async def maintain(
+        self, tasks: Iterable[MaintenanceTask | str] = (), *, store: str = ""
+    ) -> list[MaintenanceReport]:
         """Do upkeep, each task to its end; empty: all of them."""
         ...
 

@@ -137,6 +137,12 @@ def range_options(counted: str = "", *, start: str = "", end: str = "now") -> Ca
     return add
 
 
+def store_option(function: _Function) -> _Function:
+    """``--store``."""
+    means = "One of [stores].  [default: the candles]"
+    return click.option("--store", metavar="NAME", default="", help=means)(function)
+
+
 def check_range(start: str | None, end: str | None) -> None:
     """Refuse a range that cannot be, before anything is opened or written.
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from candle_core.cli.common import Session, command
+from candle_core.cli.common import Session, command, store_option
 from candle_core.cli.render import Column, duration, jsonable, print_table
 from candle_core.cli.running import run_async
 from candle_hookspecs import MaintenanceReport, MaintenanceTask
@@ -19,7 +19,8 @@ _COLUMNS = [
 
 @command
 @click.argument("tasks", nargs=-1, metavar="[TASK]...", type=click.Choice(list(MaintenanceTask), case_sensitive=False))
-def maintain(session: Session, tasks: tuple[str, ...]) -> int:
+@store_option
+def maintain(session: Session, tasks: tuple[str, ...], store: str) -> int:
     """Do upkeep of the database: each TASK to its end, or all of them. Others may write meanwhile.
 
     \b
@@ -29,7 +30,7 @@ def maintain(session: Session, tasks: tuple[str, ...]) -> int:
     checkpoint  take the log in
     check       look for damage; what is found is named, and makes the exit code 1
     """
-    reports = run_async(_maintain(session, tasks))
+    reports = run_async(_maintain(session, tasks, store))
     sound = not any(report.problems for report in reports)
     if session.as_json:
         session.emit({"sound": sound, "tasks": jsonable(reports)})
@@ -42,8 +43,8 @@ def maintain(session: Session, tasks: tuple[str, ...]) -> int:
     return 0 if sound else 1
 
 
-async def _maintain(session: Session, tasks: Sequence[str]) -> list[MaintenanceReport]:
+async def _maintain(session: Session, tasks: Sequence[str], store: str) -> list[MaintenanceReport]:
     import candle_core
 
     async with candle_core.open(session.config) as candles:
-        return await candles.maintain(tasks)
+        return await candles.maintain(tasks, store=store)

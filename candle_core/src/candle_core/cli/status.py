@@ -4,34 +4,36 @@ from typing import Any
 
 import click
 
-from candle_core.cli.common import Session, command
+from candle_core.cli.common import Session, command, store_option
 from candle_core.cli.render import cell_text, fields_of
 from candle_core.cli.running import run_async
 from candle_hookspecs import StorageStatus
 
 
 @command
-def status(session: Session) -> int:
+@store_option
+def status(session: Session, store: str) -> int:
     """Show which database is used, where it is, and what it holds. One that is not there yet is not made."""
     from candle_core.config import load_config
 
     config = load_config(session.config)
-    file, backend = None if config.file is None else str(config.file), config.storage.plugin
-    found = run_async(_status(session))
+    table = config.store(store) if store else config.storage
+    file, backend = None if config.file is None else str(config.file), table.plugin
+    found = run_async(_status(session, store))
     if session.as_json:
         session.emit({"config": file, "backend": backend} | fields_of(found))
     else:
         click.echo(_lines({"configuration": file or "none, built-in defaults", "backend": backend}, found))
-        if not found.schema:
+        if not found.schema and not store:
             session.note("candle: there are no candles yet; `candle collect` fetches them")
     return 0
 
 
-async def _status(session: Session) -> StorageStatus:
+async def _status(session: Session, store: str) -> StorageStatus:
     import candle_core
 
     async with candle_core.open(session.config) as candles:
-        return await candles.status()
+        return await candles.status(store)
 
 
 def _lines(head: dict[str, Any], found: StorageStatus) -> str:
