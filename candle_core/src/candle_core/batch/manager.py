@@ -5,7 +5,7 @@ import inspect
 import logging
 from collections import deque
 from collections.abc import Awaitable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -128,7 +128,9 @@ class BatchDBManager:
             return
         while not self._idle.is_set():
             self._flush()
-            await asyncio.wait([asyncio.ensure_future(self._idle.wait())], timeout=0.1)
+            with suppress(TimeoutError):  # then whoever waited for room has come in, and is flushed too
+                async with asyncio.timeout(0.1):
+                    await self._idle.wait()
         if self._callbacks:
             await asyncio.wait(self._callbacks)
         self._candles = None
