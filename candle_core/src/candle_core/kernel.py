@@ -14,7 +14,7 @@ from candle_core.dispatch import Dispatch, ProviderHooks, StorageHooks
 from candle_core.plan import cut
 from candle_core.sessions import SessionGrid
 from candle_core.timeframes import Grid
-from candle_core.writer import Writer
+from candle_core.writer import Schedule, Writer
 from candle_hookspecs import (
     BrokenPluginError,
     CandleError,
@@ -96,6 +96,8 @@ class Kernel:
         self._limits = SharedStore(cache_root() / "limits.sqlite3")
         self._storages: dict[str, StorageHooks] = {}
         self._writers: dict[str, Writer] = {}
+        self.schedules: dict[str, Schedule] = {}
+        """The upkeep of each database that is written to, by store."""
         self._extensions: list[str] = []
         self.dispatch.add_everywhere("kernel:defaults", KernelDefaults(self))
         for table in config.extensions.values():
@@ -142,7 +144,8 @@ class Kernel:
         """
         if store not in self._writers:
             self._writers[store] = Writer(self.storage(store), config=self.config.batch)
-            self._writers[store].schedule.start()
+            self.schedules[store] = Schedule(self._writers[store])
+            self.schedules[store].start()
         return self._writers[store]
 
     async def emit(self, name: str, symbol: Symbol | None = None, **data: int | float | str) -> None:
@@ -152,7 +155,8 @@ class Kernel:
 
     async def close(self) -> None:
         """Commit what was handed in, then close every plugin; one that fails does not keep the others open."""
-        for writer in self._writers.values():
+        for store, writer in self._writers.items():
+            await self.schedules[store].stop()
             await writer.close()
         names = [*self.providers, *(storage.name for storage in self._storages.values()), *self._extensions]
         results = await asyncio.gather(*(self.dispatch.close(name) for name in names), return_exceptions=True)

@@ -245,7 +245,7 @@ class BatchDBManager:
         ``queue_sizes`` by priority, ``total_queued_operations``, ``estimated_memory_mb`` of what waits, ``stats``
         (`BatchStats`), ``last_maintenance`` by task as ISO 8601 text or None, ``is_running``.
         """
-        schedule = self._writer.schedule if self._candles is not None else None
+        schedule = self._kernel.schedules[self._store] if self._candles is not None else None
         return {
             "is_running": self._accepting,
             "queue_sizes": {priority.name: number for priority, number in self._waiting.items()},

@@ -3,12 +3,10 @@
 import asyncio
 import logging
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from candle_core.writer.writer import Writer
 from candle_hookspecs import MaintenanceTask, StorageError
-
-if TYPE_CHECKING:
-    from candle_core.writer.writer import Writer
 
 _log: Final = logging.getLogger("candle.writer")
 
@@ -16,7 +14,7 @@ _log: Final = logging.getLogger("candle.writer")
 class Schedule:
     """Calls a writer's `maintain` at intervals; what nothing was written to since the last time is left alone."""
 
-    def __init__(self, writer: "Writer") -> None:
+    def __init__(self, writer: Writer) -> None:
         self._writer = writer
         config = writer.config
         self._intervals = {

@@ -10,7 +10,6 @@ from candle_core.dispatch import StorageHooks
 from candle_core.writer.config import BatchConfig
 from candle_core.writer.queue import UPKEEP, Task, Work, WorkQueue
 from candle_core.writer.sizes import size_of_batch
-from candle_core.writer.upkeep import Schedule
 from candle_hookspecs import (
     Answer,
     BadInputError,
@@ -68,7 +67,6 @@ class Writer:
         self._coming = 0
         self._workers: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self.schedule = Schedule(self)
 
     @property
     def waiting(self) -> int:
@@ -160,7 +158,6 @@ class Writer:
 
     async def close(self) -> None:
         """Wait until everything handed in is committed, what still waits for room too."""
-        await self.schedule.stop()
         while self._coming or self._queue.works:
             self.flush()
             if self._workers:
