@@ -42,7 +42,7 @@ def test_the_manager_is_what_the_contract_promises_extensions() -> None:
 
 
 def test_the_blocking_twin_has_every_method_with_its_documentation() -> None:
-    methods = {name for name, value in vars(manager.Candles).items() if inspect.isfunction(value)}
+    methods = {name for name, _ in inspect.getmembers(manager.Candles, inspect.isfunction)}
     public = {name for name in methods if not name.startswith("_")} - {"close"}
     twin = {name for name in vars(blocking.Candles) if not name.startswith("_")} - {"portal", "asynchronous"}
     assert twin == public
@@ -51,8 +51,8 @@ def test_the_blocking_twin_has_every_method_with_its_documentation() -> None:
 
 
 def test_public_methods_are_typed_and_documented() -> None:
-    for name, method in vars(manager.Candles).items():
-        if inspect.isfunction(method) and not name.startswith("_"):
+    for name, method in inspect.getmembers(manager.Candles, inspect.isfunction):
+        if not name.startswith("_"):
             assert method.__doc__, name
             hints = typing.get_type_hints(method)
             assert set(inspect.signature(method).parameters) - {"self"} <= set(hints), name
