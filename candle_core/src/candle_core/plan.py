@@ -121,6 +121,7 @@ class WorkList:
         while self._cut or self._fresh:
             if not self._cut:
                 self._cut_next()
+                continue
             request = self._cut.popleft()
             assert request.span is not None
             rest = with_slots(Spans((request.span,)) - self.proven, self._grid)
@@ -195,7 +196,12 @@ class WorkList:
         """Cut a stretch of pages from that end of what is left where the work begins."""
         slots = STRETCH * self._capabilities.page_limit
         if self._from_start:
-            piece = self._from_last_slot(self._fresh.popleft())
+            # Other answers may have reached into the stretch, and left more than one part of it.
+            parts = with_slots(Spans((self._fresh.popleft(),)) - self.proven, self._grid).parts
+            if not parts:
+                return
+            self._fresh.extendleft(reversed(parts[1:]))
+            piece = self._from_last_slot(parts[0])
             edge = self._grid.after(piece.start - 1, slots) + 1
             if edge < piece.end:
                 self._fresh.appendleft(Span(edge, piece.end))
