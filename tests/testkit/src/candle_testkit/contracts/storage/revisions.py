@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from candle_hookspecs import COLUMNS, Answer, CandleBatch, Coverage, CoverageState, Evidence, UnknownSymbolError
@@ -60,6 +60,11 @@ def proofs(facts: Iterable[Coverage]) -> set[tuple[str, int, CoverageState, Evid
         for one in facts
         for moment in range(one.span.start, one.span.end, MINUTE)
     }
+
+
+def _saying(rank: int, price: int) -> Saying:
+    """Two of these at one moment are told apart by nothing but their rank."""
+    return Saying(at=1, rank=rank, price=price, slots=frozenset({0}), proven=None)
 
 
 class RevisionChecks(StorageHarness):
@@ -229,6 +234,7 @@ class RevisionChecks(StorageHarness):
 
     # ── whatever is saved in whatever order ─────────────────────────────────────────────────────────────────────────
 
+    @example(said=[_saying(rank=1, price=1), _saying(rank=0, price=2)], shuffled=Random(0))
     @given(said=st.lists(sayings, min_size=1, max_size=10), shuffled=st.randoms(use_true_random=False))
     @settings(
         max_examples=25,
