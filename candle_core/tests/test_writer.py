@@ -186,3 +186,28 @@ async def test_close_waits_for_those_who_wait_for_room(database: Database) -> No
 
 async def test_closing_what_was_never_used(database: Database) -> None:
     await writer(database).close()
+
+
+async def test_what_falls_due_behind_a_long_transaction_costs_nothing_until_it_ends(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.open.clear()
+    target = writer(database)
+    woken = 0
+    wake = target._wake
+
+    def counted() -> None:
+        nonlocal woken
+        woken += 1
+        wake()
+
+    monkeypatch.setattr(target, "_wake", counted)
+    long = target.put(answer(0), 2, fill=10, size=1)
+    held = target.put(answer(1, symbol=ETH), 2, fill=10, size=1, wait=0.01)
+    await asyncio.sleep(0.1)
+    assert woken < 10, "the event loop turned in circles"
+    database.open.set()
+    await asyncio.wait_for(asyncio.gather(long.done, held.done), 5)
+    assert database.stored == [0, 1]
+    later = target.put(answer(2), 2, fill=10, size=1, wait=0.01)
+    await asyncio.wait_for(later.done, 5)

@@ -127,7 +127,7 @@ class BatchDBManager:
         if self._candles is None:
             return
         while not self._idle.is_set():
-            self._flush()
+            self._writer.flush()
             with suppress(TimeoutError):  # then whoever waited for room has come in, and is flushed too
                 async with asyncio.timeout(0.1):
                     await self._idle.wait()
@@ -139,7 +139,7 @@ class BatchDBManager:
     async def flush(self) -> None:
         """Write everything that was handed in so far."""
         self._running()
-        self._flush()
+        self._writer.flush()
         await self._idle.wait()
 
     async def __aenter__(self) -> Self:
@@ -315,7 +315,7 @@ class BatchDBManager:
             return fits and self._writer.waiting < config.max_queue_size
 
         if not there_is():
-            self._flush()
+            self._writer.flush()
             await self._writer.room(there_is)
 
     async def _write_now(self, operation: BatchOperation, parts: list[Part]) -> None:
@@ -335,9 +335,6 @@ class BatchDBManager:
 
     def _put(self, operation: BatchOperation, part: Part, wait: float) -> Work:
         return self._writer.put(part.task, operation.priority, fill=part.fill, size=part.size, wait=wait)
-
-    def _flush(self) -> None:
-        self._writer.flush()
 
     # ── in the end ──────────────────────────────────────────────────────────────────────────────────────────────────
 

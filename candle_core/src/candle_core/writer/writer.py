@@ -178,7 +178,7 @@ class Writer:
             worker.add_done_callback(self._workers.discard)
         if self._timer is not None:
             self._timer.cancel()
-        due = self._queue.due
+        due = self._queue.due if self._free else None  # else whoever ends first looks again
         self._timer = None if due is None else asyncio.get_running_loop().call_at(due, self._wake)
 
     async def _drain(self, works: list[Work]) -> None:
@@ -190,6 +190,7 @@ class Writer:
                 self._room.notify_all()
             works = self._queue.take(loop.time())
         self._free += 1
+        self._wake()
 
     async def _commit(self, works: list[Work]) -> None:
         """Write works in one transaction; if one of them may be at fault, each in a transaction of its own."""
