@@ -104,6 +104,7 @@ class SymbolQuery:
 
     Attributes:
         statistics: also fill `SymbolRecord.first`, `last`, `rows`, `revisions`.
+        coverage: also fill `SymbolRecord.coverage`. Both are read for all symbols at once, not symbol by symbol.
     """
 
     archetype: str | None = None
@@ -115,14 +116,19 @@ class SymbolQuery:
     status: MarketStatus | None = None
     name: str | None = None
     statistics: bool = False
+    coverage: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SymbolRecord:
-    """A registered symbol.
+    """A registered symbol, and, if asked for, what is stored of it.
 
-    Its market as last listed, when it was registered and, if asked for, first and last open time (UTC ms), number of
-    rows, and how often a later answer changed one (None where the database does not count that).
+    Attributes:
+        market: as last listed.
+        first, last: open time of the oldest and the newest candle, UTC ms.
+        rows: number of candles.
+        revisions: how often a later answer changed one; None where the database does not count that.
+        coverage: its facts, whole, in the order of their spans, as `candle_coverage` gives them.
     """
 
     symbol: Symbol
@@ -132,6 +138,7 @@ class SymbolRecord:
     last: int | None = None
     rows: int | None = None
     revisions: int | None = None
+    coverage: tuple[Coverage, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

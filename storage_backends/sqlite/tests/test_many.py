@@ -1,5 +1,9 @@
 """More symbols than one statement takes parameters for."""
 
+from typing import Any
+
+from sqlalchemy import Engine, event
+
 from candle_hookspecs import LoadRead, Registration, SaveReceipt, SaveWrite, SymbolQuery
 from candle_sqlite import SqliteStorage
 from candle_testkit.contracts.storage.harness import answer, candles, market, slot, span
@@ -33,3 +37,29 @@ def test_a_small_registration_of_a_known_exchange_changes_nothing_else(storage: 
     (record,) = storage.candle_register([Registration(market=listed[7], timeframes=("1m",))])
     assert record in before
     assert storage.candle_symbols(SymbolQuery()) == before
+
+
+def test_what_is_stored_of_many_symbols_is_asked_for_at_once(storage: SqliteStorage) -> None:
+    listed = [market(f"B{number}") for number in range(300)]
+    storage.candle_register([Registration(market=one, timeframes=("1m", "1h")) for one in listed])
+    symbols = [one.symbol(frame) for one in listed for frame in ("1m", "1h")]
+    storage.candle_save(
+        SaveWrite(answers=tuple(answer(candles(range(5)), proven=span(0, 5), symbol=symbol) for symbol in symbols))
+    )
+
+    def statements(query: SymbolQuery, records: int) -> int:
+        asked: list[str] = []
+
+        def hear(*arguments: Any) -> None:
+            asked.append(arguments[2])
+
+        event.listen(Engine, "before_cursor_execute", hear)
+        try:
+            assert len(storage.candle_symbols(query)) == records
+        finally:
+            event.remove(Engine, "before_cursor_execute", hear)
+        return len(asked)
+
+    one = statements(SymbolQuery(statistics=True, coverage=True, base="B7", timeframe="1m"), 1)
+    assert statements(SymbolQuery(statistics=True, coverage=True), 601) == one
+    assert statements(SymbolQuery(statistics=True), 601) < one

@@ -1,18 +1,49 @@
 """Markets and symbols: register, find, number."""
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    bindparam,
+    cast,
+    func,
+    insert,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
-from candle_hookspecs import Market, MarketStatus, Registration, Symbol, SymbolQuery, SymbolRecord, to_datetime
-from candle_sql.tables import candles, markets, symbols
+from candle_hookspecs import (
+    Coverage,
+    Market,
+    MarketStatus,
+    Registration,
+    Symbol,
+    SymbolQuery,
+    SymbolRecord,
+    to_datetime,
+)
+from candle_sql import facts
+from candle_sql.tables import ExactDecimal, candles, markets, symbols
 
 _KEY: Final = ("archetype", "exchange", "tradetype", "base", "quote", "contract")
 _FIELDS: Final = tuple(field.name for field in fields(Market))
 _NAMES: Final = ("archetype", "exchange", "tradetype", "base", "quote")
 _CHUNK: Final = 500
+
+_DECIMALS: Final = tuple(name for name in _FIELDS if isinstance(markets.c[name].type, ExactDecimal))
+_STATUS: Final = {status.value: status for status in MarketStatus}
+_IN_ORDER: Final = attrgetter(*(f"symbol.{field.name}" for field in fields(Symbol)))
+"""As `Symbol` compares, but in one go."""
 
 _Key: TypeAlias = tuple[str, ...]
 
@@ -32,9 +63,24 @@ def _values(market: Market) -> dict[str, Any]:
     return values | {"status": market.status.value, "extra": dict(market.extra)}
 
 
-def _market(row: Row[Any]) -> Market:
-    values = {name: getattr(row, name) for name in _FIELDS}
-    return Market(**values | {"status": MarketStatus(row.status)})
+def _plain(name: str) -> ColumnElement[Any]:
+    """A column of a market as its text, so that nothing is decoded again for each of its timeframes."""
+    if name == "extra":
+        return cast(markets.c.extra, String).label(name)
+    return type_coerce(markets.c[name], String).label(name) if name in _DECIMALS else markets.c[name]
+
+
+_PLAIN: Final = tuple(map(_plain, _FIELDS))
+
+
+def _market(texts: Iterable[Any]) -> Market:
+    """A market from its `_PLAIN` columns."""
+    values = dict(zip(_FIELDS, texts, strict=True))
+    for name in _DECIMALS:
+        if values[name] is not None:
+            values[name] = Decimal(values[name])
+    values["status"], values["extra"] = _STATUS[values["status"]], json.loads(values["extra"])
+    return Market(**values)
 
 
 # ── registering ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -85,11 +131,13 @@ def _save_markets(connection: Connection, listed: Mapping[_Key, Market]) -> dict
 
 def _known_markets(connection: Connection, keys: Collection[_Key]) -> dict[_Key, tuple[int, Market]]:
     exchanges = sorted({key[1] for key in keys})
-    query = select(markets).where(markets.c.exchange.in_(exchanges))
+    query = select(markets.c.id, *_PLAIN)
     if len(keys) == 1:  # one market of thousands: let the index find it
         (only,) = keys
-        query = select(markets).where(*(markets.c[name] == part for name, part in zip(_KEY, only, strict=True)))
-    found = ((row.id, _market(row)) for row in connection.execute(query))
+        query = query.where(*(markets.c[name] == part for name, part in zip(_KEY, only, strict=True)))
+    else:
+        query = query.where(markets.c.exchange.in_(exchanges))
+    found = ((number, _market(texts)) for number, *texts in connection.execute(query))
     return {_key(market): (number, market) for number, market in found}
 
 
@@ -111,28 +159,40 @@ def _save_symbols(connection: Connection, wanted: set[tuple[int, str]], now: int
 
 def find(connection: Connection, query: SymbolQuery) -> list[SymbolRecord]:
     """The registered symbols that match, in the order of `Symbol`."""
-    own_columns = (symbols.c.timeframe, symbols.c.registered, symbols.c.candle_count, symbols.c.revision_count)
-    columns: list[ColumnElement[Any]] = [*markets.c, *own_columns]
+    conditions = tuple(_conditions(query))
+    known: dict[int, Market] = {}
+    proofs: Mapping[int, tuple[Coverage, ...]] = {}
+    if query.coverage:
+        chosen = select(symbols.c.id).join_from(symbols, markets).where(*conditions)
+        proofs = facts.of_all(connection, chosen if conditions else None)
+    records = []
+    for number, market_id, timeframe, registered, *row in connection.execute(_statement(query, conditions)):
+        first, last, rows, revisions = row[:4] if query.statistics else (None,) * 4
+        market = known.get(market_id) or known.setdefault(market_id, _market(row[-len(_PLAIN) :]))
+        if _matches(market, query):
+            records.append(
+                SymbolRecord(
+                    symbol=market.symbol(timeframe),
+                    market=market,
+                    registered=to_datetime(registered),
+                    first=first,
+                    last=last,
+                    rows=rows,
+                    revisions=revisions,
+                    coverage=proofs.get(number, ()) if query.coverage else None,
+                )
+            )
+    return sorted(records, key=_IN_ORDER)
+
+
+def _statement(query: SymbolQuery, conditions: Iterable[ColumnElement[bool]]) -> Select[Any]:
+    """Symbols with, if asked for, their statistics, and with their markets."""
+    own: list[ColumnElement[Any]] = [symbols.c.id, symbols.c.market_id, symbols.c.timeframe, symbols.c.registered]
     if query.statistics:
-        own = candles.c.symbol_id == symbols.c.id
-        for name, edge in (("first", func.min), ("last", func.max)):
-            columns.append(select(edge(candles.c.open_time)).where(own).scalar_subquery().label(name))
-    statement = select(*columns).join_from(symbols, markets).where(*_conditions(query))
-    records = (_record(row, statistics=query.statistics) for row in connection.execute(statement))
-    return sorted((record for record in records if _matches(record, query)), key=lambda record: record.symbol)
-
-
-def _record(row: Row[Any], *, statistics: bool) -> SymbolRecord:
-    market = _market(row)
-    return SymbolRecord(
-        symbol=market.symbol(row.timeframe),
-        market=market,
-        registered=to_datetime(row.registered),
-        first=row.first if statistics else None,
-        last=row.last if statistics else None,
-        rows=row.candle_count if statistics else None,
-        revisions=row.revision_count if statistics else None,
-    )
+        same = candles.c.symbol_id == symbols.c.id  # a look into the key for each end, and what saves have counted
+        own += (select(edge(candles.c.open_time)).where(same).scalar_subquery() for edge in (func.min, func.max))
+        own += (symbols.c.candle_count, symbols.c.revision_count)
+    return select(*own, *_PLAIN).join_from(symbols, markets).where(*conditions)
 
 
 def _conditions(query: SymbolQuery) -> Iterator[ColumnElement[bool]]:
@@ -150,11 +210,12 @@ def _conditions(query: SymbolQuery) -> Iterator[ColumnElement[bool]]:
         yield or_(*either)
 
 
-def _matches(record: SymbolRecord, query: SymbolQuery) -> bool:
-    wanted = ((getattr(record.symbol, name), getattr(query, name)) for name in _NAMES)
-    if any(want is not None and have.casefold() != want.casefold() for have, want in wanted):
-        return False
-    return query.name is None or record.market.answers_to(query.name)
+def _matches(market: Market, query: SymbolQuery) -> bool:
+    for name in _NAMES:
+        wanted = getattr(query, name)
+        if wanted is not None and getattr(market, name).casefold() != wanted.casefold():
+            return False
+    return query.name is None or market.answers_to(query.name)
 
 
 def numbers(connection: Connection, wanted: Iterable[Symbol]) -> dict[Symbol, int]:

@@ -4,12 +4,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, delete, func, insert, select
 
 from candle_hookspecs import Coverage, CoverageQuery, CoverageState, Evidence, Forget, Span
 from candle_sql.tables import coverage, sources
 
 _CHUNK: Final = 500
+_STATES: Final = {state.value: state for state in CoverageState}
+_EVIDENCE: Final = {evidence.value: evidence for evidence in Evidence}
 _BUNDLE: Final = 500  # facts united in one transaction: some hundredths of a second
 _DELETE: Final = delete(coverage).where(*(column == bindparam(column.name) for column in coverage.c))
 _ORDER: Final = (coverage.c.span_start, coverage.c.span_end, coverage.c.answered_at, coverage.c.source_id)
@@ -62,6 +64,24 @@ def read(connection: Connection, symbol_id: int, query: CoverageQuery) -> list[C
 def _coverage(row: Row[Any]) -> Coverage:
     span = Span(row.span_start, row.span_end)
     return Coverage(span, CoverageState(row.state), Evidence(row.evidence), row.name, row.answered_at)
+
+
+def of_all(connection: Connection, chosen: Select[tuple[int]] | None) -> dict[int, tuple[Coverage, ...]]:
+    """All facts by symbol, in the order of their spans, in one query.
+
+    Args:
+        connection: in a read transaction.
+        chosen: the ids of the symbols; None: every symbol.
+    """
+    statement = select(coverage).order_by(coverage.c.symbol_id, *_ORDER)
+    if chosen is not None:
+        statement = statement.where(coverage.c.symbol_id.in_(chosen))
+    names = {row.id: row.name for row in connection.execute(select(sources))}
+    found: dict[int, list[Coverage]] = {}
+    for symbol_id, start, end, source_id, state, evidence, answered_at in connection.execute(statement):
+        fact = Coverage(Span(start, end), _STATES[state], _EVIDENCE[evidence], names[source_id], answered_at)
+        found.setdefault(symbol_id, []).append(fact)
+    return {symbol_id: tuple(facts) for symbol_id, facts in found.items()}
 
 
 def overlapping(connection: Connection, symbol_id: int, span: Span | None) -> list[Fact]:

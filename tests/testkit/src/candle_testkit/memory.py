@@ -173,7 +173,10 @@ class MemoryStorage:
         """The registered symbols that match."""
         with self._lock:
             found = sorted(symbol for symbol in self.series if self._matches(symbol, query))
-            return [self._record(symbol, statistics=query.statistics) for symbol in found]
+            records = [self._record(symbol, statistics=query.statistics) for symbol in found]
+            if not query.coverage:
+                return records
+            return [replace(one, coverage=tuple(self._facts(CoverageQuery(symbol=one.symbol)))) for one in records]
 
     def _matches(self, symbol: Symbol, query: SymbolQuery) -> bool:
         market = self.markets[symbol]
@@ -326,13 +329,16 @@ class MemoryStorage:
     def candle_coverage(self, query: CoverageQuery) -> Sequence[Coverage]:
         """The facts that match, each whole, in the order of their spans."""
         with self._lock:
-            facts = [
-                fact
-                for fact in self._known(query.symbol).facts
-                if (query.span is None or fact.span.intersect(query.span))
-                and query.state in (None, fact.state)
-                and query.source in (None, fact.source)
-            ]
+            return self._facts(query)
+
+    def _facts(self, query: CoverageQuery) -> list[Coverage]:
+        facts = (
+            fact
+            for fact in self._known(query.symbol).facts
+            if (query.span is None or fact.span.intersect(query.span))
+            and query.state in (None, fact.state)
+            and query.source in (None, fact.source)
+        )
         return sorted(facts, key=lambda fact: (fact.span, fact.answered_at, fact.source))
 
     @hookimpl

@@ -14,6 +14,7 @@ from candle_hookspecs import (
     CandleBatch,
     Coverage,
     CoverageQuery,
+    CoverageState,
     Forget,
     LoadRead,
     MaintenanceReport,
@@ -125,6 +126,24 @@ class CountsWhatWasForgotten(MemoryStorage):
     def candle_symbols(self, query: SymbolQuery) -> Sequence[SymbolRecord]:
         found = super().candle_symbols(query)
         return [replace(one, rows=one.rows + self.forgotten) if one.rows else one for one in found]
+
+
+@noticed_by("coverage_comes_with_the_symbols")
+class TellsWhatWasAnsweredAlone(MemoryStorage):
+    def candle_symbols(self, query: SymbolQuery) -> Sequence[SymbolRecord]:
+        return [replace(one, coverage=self.answered(one)) for one in super().candle_symbols(query)]
+
+    def answered(self, record: SymbolRecord) -> tuple[Coverage, ...] | None:
+        facts = record.coverage
+        return facts and tuple(fact for fact in facts if fact.state is CoverageState.ANSWERED)
+
+
+@noticed_by("coverage_comes_with_the_symbols")
+class LosesSymbolsWithoutFacts(MemoryStorage):
+    """As a plain join of symbols and facts does."""
+
+    def candle_symbols(self, query: SymbolQuery) -> Sequence[SymbolRecord]:
+        return [record for record in super().candle_symbols(query) if record.coverage != ()]
 
 
 @noticed_by("names_of_any_kind_are_kept_apart")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from candle_hookspecs import CandleError, MarketStatus, Registration, UnknownSymbolError
-from candle_testkit.contracts.storage.harness import BTC, SYMBOL, Database, answer, candles, market, slot, span
+from candle_hookspecs import CandleError, CoverageState, Evidence, MarketStatus, Registration, UnknownSymbolError
+from candle_testkit.contracts.storage.harness import BTC, SYMBOL, Database, answer, candles, fact, market, slot, span
 
 HOSTILE = (
     "'", '"', "`", "\\", "%", "%s", "%(x)s", ":x", "?", "$1", ";--", "/*", "' OR '1'='1", "'); DROP TABLE candles; --",
@@ -86,6 +86,31 @@ class CatalogueChecks:
         assert (full.first, full.last, full.rows) == (slot(4), slot(10), 3)
         assert full.revisions in (1, None), "one stored candle was changed by a later answer"
         assert [record.rows for record in db.symbols()] == [None, None]
+
+    def test_coverage_comes_with_the_symbols(self, db: Database) -> None:
+        other = market("é", "KRW")
+        db.register("1h")
+        db.register("1m", "1h", listed=other)
+        facts = (
+            fact(span(4, 6), 9, evidence=Evidence.REPEATED),
+            fact(span(0, 4), 7, state=CoverageState.NOT_LISTED, evidence=Evidence.LISTING),
+            fact(span(2, 6), 1, state=CoverageState.OUT_OF_REACH, evidence=Evidence.DECLARED, source="other:rest"),
+        )
+        db.save(answer(candles([]), facts=facts))
+        db.save(answer(candles([0]), 5, proven=span(0, 60), symbol=BTC.symbol("1h")))
+        db.save(answer(candles([0]), 3, facts=facts[1:], symbol=other.symbol("1m")))
+        for query in ({}, {"quote": "usdt"}, {"base": "É"}, {"timeframe": "1h"}, {"name": "BTCUSDT"}):
+            for record in db.symbols(coverage=True, **query):
+                assert list(record.coverage or ()) == db.facts(record.symbol), record.symbol
+                assert record.rows is None, "statistics were not asked for"
+        found = {record.symbol: record for record in db.symbols(coverage=True, statistics=True)}
+        assert found[SYMBOL].coverage == tuple(sorted(facts, key=lambda fact: fact.span))
+        assert (found[BTC.symbol("1h")].rows, found[SYMBOL].rows) == (1, 0)
+        assert found[other.symbol("1h")].coverage == (), "nothing is proven of it"
+        assert {record.coverage for record in db.symbols(statistics=True)} == {None}
+        db.forget(span(0, 3))
+        (record,) = db.symbols(coverage=True, timeframe="1m", quote="USDT")
+        assert [fact.span for fact in record.coverage or ()] == [span(3, 4), span(3, 6), span(4, 6)]
 
     def test_names_of_any_kind_are_kept_apart(self, db: Database) -> None:
         bases = [

@@ -260,12 +260,14 @@ class Story(RuleBasedStateMachine):
     def _check(self, symbols: Iterable[Symbol], past: Iterable[Symbol] | None = None) -> None:
         """Look at these symbols, and at the past of those of them whose story went on (None: all)."""
         with self._noted():
-            records = {record.symbol: record for record in self.db.symbols(statistics=True)}
+            records = {record.symbol: record for record in self.db.symbols(statistics=True, coverage=True)}
             for symbol in symbols:
                 series = self.model[symbol]
                 rows = self._check_rows(symbol, series)
                 self._check_statistics(series, records[symbol], rows)
-                assert _proofs(self.db.facts(symbol)) == series.proofs, f"other facts of {symbol}"
+                facts = self.db.facts(symbol)
+                assert _proofs(facts) == series.proofs, f"other facts of {symbol}"
+                assert list(records[symbol].coverage or ()) == facts, f"other facts beside the symbol {symbol}"
                 if self.db.capabilities.revisions and (past is None or symbol in past):
                     self._check_past(symbol, series)
 
