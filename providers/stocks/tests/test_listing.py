@@ -232,16 +232,20 @@ def test_what_is_there_all_the_time_is_found_once(number: int, between: list[lis
     assert asked <= 2 * (number // PAGE) + 8
 
 
-def test_a_page_told_twice_is_asked_for_again() -> None:
+@pytest.mark.parametrize(("number", "offsets"), [(2, [0, 249, 249, 498]), (3, [0, 249, 498, 498])])
+@pytest.mark.parametrize("honest", [True, False])
+def test_a_page_told_twice_is_asked_for_again(number: int, offsets: list[int], honest: bool) -> None:
     names = [f"{place:04}" for place in range(600)]
     asked: list[int] = []
 
     def ask(offset: int) -> Page:
         asked.append(offset)
-        return page(names, 0 if len(asked) == 2 else offset)
+        if len(asked) != number:
+            return page(names, offset)
+        return Page(0 if honest else offset, len(names), page(names, 0).quotes)
 
     assert names_of(walk(ask)) == names
-    assert asked == [0, 249, 249, 498]
+    assert asked == offsets
 
 
 @pytest.mark.parametrize("honest", [True, False])
