@@ -80,6 +80,7 @@ class Candles:
     get_candles = _Blocking(manager.Candles.get_candles)
     import_candles = _Blocking(manager.Candles.import_candles)
     load = _Blocking(manager.Candles.load)
+    load_many = _Blocking(manager.Candles.load_many)
     forget = _Blocking(manager.Candles.forget)
     status = _Blocking(manager.Candles.status)
     maintain = _Blocking(manager.Candles.maintain)

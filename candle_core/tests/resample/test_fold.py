@@ -1,7 +1,5 @@
 """Coarse candles, against what pandas makes of the same rows, slot by slot."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -70,6 +70,7 @@ from candle_hookspecs.extensions import (
     Job,
     JobResult,
 )
+from candle_hookspecs.frames import CandleFrame, Shape
 from candle_hookspecs.limits import (
     Costs,
     Limit,
@@ -199,6 +200,7 @@ __all__ = [
     "Candle",
     "CandleBatch",
     "CandleError",
+    "CandleFrame",
     "CandleSpecs",
     "Candles",
     "Clock",
@@ -261,6 +263,7 @@ __all__ = [
     "Scope",
     "Session",
     "Settings",
+    "Shape",
     "SlotReport",
     "Span",
     "Spending",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from candle_hookspecs.candles import CandleBatch
+from candle_hookspecs.frames import CandleFrame
 from candle_hookspecs.requests import MarketQuery
 from candle_hookspecs.results import (
     CollectionConfig,
@@ -139,8 +140,27 @@ class Candles(Protocol):
         columns: Sequence[str] | None = None,
         as_of: Moment | None = None,
         adjust: str = "raw",
+        fill: str = "none",
     ) -> CandleBatch:
-        """What is stored, or was known at a moment, without asking anybody."""
+        """What is stored, was known at a moment, or can be made of what is, without asking anybody."""
+        ...
+
+    async def load_many(
+        self,
+        symbols: Sequence[SymbolLike],
+        timeframe: str | None = None,
+        *,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        count: int | None = None,
+        columns: Sequence[str] | None = None,
+        as_of: Moment | None = None,
+        adjust: str = "raw",
+        fill: str = "none",
+    ) -> CandleFrame:
+        """The same of several symbols, as one frame."""
         ...
 
     async def slots(

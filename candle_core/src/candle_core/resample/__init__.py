@@ -3,5 +3,7 @@
 from candle_core.resample.flat import fill_flat
 from candle_core.resample.fold import can_make, resample
 from candle_core.resample.periods import PeriodGrid
+from candle_core.resample.series import View
+from candle_core.resample.sources import FILLS, read_candles
 
-__all__ = ["PeriodGrid", "can_make", "fill_flat", "resample"]
+__all__ = ["FILLS", "PeriodGrid", "View", "can_make", "fill_flat", "read_candles", "resample"]
