@@ -3,10 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candle_core.coverage import Known, count_slots, with_slots
+from candle_core.coverage import Known, count_slots, count_slots_of_each, with_slots
+from candle_core.sessions import SessionGrid
 from candle_core.spans import Spans
-from candle_core.timeframes import EvenGrid
-from candle_hookspecs import Coverage, CoverageState, Evidence, Span
+from candle_core.timeframes import EvenGrid, Grid
+from candle_hookspecs import Coverage, CoverageState, Evidence, Session, Span
 
 SOURCES = ["x:rest", "x:archive"]
 MOMENTS = range(-5, 45)
@@ -52,3 +53,18 @@ def test_stretches_without_a_slot_do_not_count(some: Spans, step: int, origin: i
     opens = [moment for moment in range(60) if moment % step == origin % step]
     assert count_slots(some, grid) == sum(moment in some for moment in opens)
     assert list(with_slots(some, grid)) == [span for span in some if any(moment in span for moment in opens)]
+
+
+@given(
+    st.lists(st.lists(spans, max_size=4).map(Spans.of), max_size=5),
+    st.sampled_from(
+        [
+            EvenGrid("x", 5),
+            EvenGrid("x", 7, 3),
+            Grid.of("1M"),
+            SessionGrid("1m", [Session(Span(0, 90)), Session(Span(120, 300))]),
+        ]
+    ),
+)
+def test_sets_are_counted_together_as_they_are_alone(sets: list[Spans], grid: Grid) -> None:
+    assert count_slots_of_each(sets, grid) == [count_slots(one, grid) for one in sets]

@@ -1,6 +1,6 @@
 """Coverage arithmetic: from the facts in the database to what is known and what is missing."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -43,6 +43,11 @@ class Known:
         return cls(not_listed, answered, _all_of(map(Spans.of, reach.values())) - not_listed - answered)
 
     @property
+    def proven(self) -> Spans:
+        """Where it is certain what there is: every candle was given, or there was no market."""
+        return self.not_listed | self.answered
+
+    @property
     def covered(self) -> Spans:
         """Everything that need not be asked."""
         return self.not_listed | self.answered | self.out_of_reach
@@ -69,6 +74,16 @@ def slot_ranges(spans: Spans, grid: Grid) -> tuple[TimeRange, ...]:
 def count_slots(spans: Spans, grid: Grid) -> int:
     """How many grid slots the parts hold together."""
     return sum(grid.count(span) for span in spans)
+
+
+def count_slots_of_each(sets: Sequence[Spans], grid: Grid) -> list[int]:
+    """`count_slots` of many sets in one go: a grid of sessions or months numbers a thousand moments as fast as one."""
+    starts = np.array([span.start for spans in sets for span in spans], np.int64)
+    ends = np.array([span.end for spans in sets for span in spans], np.int64)
+    owners = np.repeat(np.arange(len(sets)), np.array([len(spans.parts) for spans in sets], np.intp))
+    counts = np.zeros(len(sets), np.int64)
+    np.add.at(counts, owners, grid.indices(ends - 1) - grid.indices(starts - 1))
+    return counts.tolist()
 
 
 @dataclass(slots=True)

@@ -61,6 +61,11 @@ class Spans:
                 left.append(Span(start, span.end))
         return Spans(tuple(left))
 
+    @property
+    def start(self) -> int | None:
+        """The first moment; None: there is none."""
+        return self.parts[0].start if self.parts else None
+
     def front(self, start: int) -> int:
         """How far the set reaches without a gap from `start`; `start` itself if it is not in the set."""
         for span in self.parts:

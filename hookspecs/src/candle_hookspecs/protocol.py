@@ -21,10 +21,11 @@ from candle_hookspecs.results import (
     SlotReport,
     StreamingConfig,
     StreamingMeta,
+    SymbolSummary,
     VerifyReport,
 )
-from candle_hookspecs.storage import MaintenanceReport, MaintenanceTask, StorageStatus, SymbolQuery, SymbolRecord
-from candle_hookspecs.symbols import Market, Symbol
+from candle_hookspecs.storage import MaintenanceReport, MaintenanceTask, StorageStatus, SymbolQuery
+from candle_hookspecs.symbols import Market, MarketStatus, Symbol
 
 Moment: TypeAlias = datetime | str | int
 """A timezone-aware datetime, an ISO 8601 text (UTC where it names no offset), or UTC milliseconds."""
@@ -44,8 +45,22 @@ class Candles(Protocol):
         """What the exchange lists now."""
         ...
 
-    async def symbols(self, query: SymbolQuery | None = None) -> Sequence[SymbolRecord]:
-        """What the database knows."""
+    async def symbols(
+        self,
+        query: SymbolQuery | None = None,
+        *,
+        archetype: str | None = None,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        base: str | None = None,
+        quote: str | None = None,
+        timeframe: str | None = None,
+        status: MarketStatus | str | None = None,
+        name: str | None = None,
+        statistics: bool | None = None,
+        coverage: bool | None = None,
+    ) -> Sequence[SymbolSummary]:
+        """What the database knows, by one query of it."""
         ...
 
     async def plan_collection(

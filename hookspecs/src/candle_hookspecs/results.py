@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from candle_hookspecs.limits import Limit
-from candle_hookspecs.storage import SaveReceipt
+from candle_hookspecs.storage import SaveReceipt, SymbolRecord
 from candle_hookspecs.symbols import Symbol
 
 TimeRange: TypeAlias = tuple[datetime, datetime]
@@ -102,6 +102,26 @@ class Spending:
         An upper bound of what it holds a collection back, as what one period grants may be spent at its beginning.
         """
         return self.cost / self.limit.amount * self.limit.period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SymbolSummary(SymbolRecord):
+    """A registered symbol, and, if asked for, what is stored of it and how much of its history is proven.
+
+    Attributes:
+        slots: grid slots of its history, from the first moment that is answered or stored (where there is none, from
+            the market's listing) to the last candle that is closed, or to the market's end. None: not asked for, or
+            nobody knows the grid, as the exchange's plugin is not installed.
+        proven: how many of them are certain: answered, with a candle or without, or not listed.
+    """
+
+    slots: int | None = None
+    proven: int | None = None
+
+    @property
+    def share(self) -> float | None:
+        """Proven of all slots, 0.0 to 1.0, and 1.0 only where all are; None where there is no slot to be proven."""
+        return self.proven / self.slots if self.slots and self.proven is not None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

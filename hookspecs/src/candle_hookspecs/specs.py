@@ -236,7 +236,9 @@ class CandleSpecs(Protocol):
 
     @hookspec(firstresult=True)
     def candle_symbols(self, query: SymbolQuery) -> Sequence[SymbolRecord]:
-        """The registered symbols that match, in the order of `Symbol`; statistics, if asked, in one pass for thousands.
+        """The registered symbols that match, in the order of `Symbol`.
+
+        Statistics and coverage, if asked for, are read in one pass for thousands of them.
 
         Example:
             @hookimpl

@@ -12,18 +12,20 @@ from candle_core.quality import slot_report, verify
 from candle_core.ranges import Bounds, open_span
 from candle_core.retry import with_retries
 from candle_core.revisions import read_revisions
+from candle_core.search import narrowed, search
 from candle_hookspecs import (
     BadInputError,
     CollectionPlan,
     Market,
     MarketQuery,
+    MarketStatus,
     Moment,
     Revision,
     SlotReport,
     Span,
     SymbolLike,
     SymbolQuery,
-    SymbolRecord,
+    SymbolSummary,
     VerifyReport,
 )
 
@@ -45,9 +47,48 @@ class Looking(Base):
         wanted = [market for market in markets if query.status in (None, market.status)]
         return sorted(wanted, key=lambda market: market.ccxt_symbol)
 
-    async def symbols(self, query: SymbolQuery | None = None) -> Sequence[SymbolRecord]:
-        """What the database knows."""
-        return await self._kernel.storage().symbols(query or SymbolQuery())
+    async def symbols(
+        self,
+        query: SymbolQuery | None = None,
+        *,
+        archetype: str | None = None,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        base: str | None = None,
+        quote: str | None = None,
+        timeframe: str | None = None,
+        status: MarketStatus | str | None = None,
+        name: str | None = None,
+        statistics: bool | None = None,
+        coverage: bool | None = None,
+    ) -> Sequence[SymbolSummary]:
+        """What the database knows, in the order of symbols, by one query of it; nobody else is asked.
+
+        Names compare in any case, and None matches all. What is said beside `query` comes in the place of what it says.
+
+        Args:
+            query: the conditions in one value.
+            archetype: ``CRYPTO``, ``STOCK``.
+            exchange: e.g. ``BINANCE``.
+            tradetype: e.g. ``SPOT``.
+            base: e.g. ``BTC``.
+            quote: e.g. ``USDT``.
+            timeframe: ccxt's notation.
+            status: of the market, as last listed.
+            name: ccxt's symbol or the exchange's own; with ``*`` (any characters) or ``?`` (one) in it, a pattern for
+                these or the title.
+            statistics: also first and last open time, rows and revisions.
+            coverage: also the facts, and the share of slots that they prove, by the exchange's clock as far as it is
+                known; statistics with them.
+
+        Raises:
+            BadInputError: not a status. UnknownTimeframeError: not a timeframe. StorageError: it cannot be read.
+        """
+        conditions = {
+            "archetype": archetype, "exchange": exchange, "tradetype": tradetype, "base": base, "quote": quote,
+            "timeframe": timeframe, "status": status, "name": name, "statistics": statistics, "coverage": coverage,
+        }  # fmt: skip
+        return await search(self._kernel, narrowed(query or SymbolQuery(), **conditions))
 
     async def slots(
         self,

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "load": "Read candles from the database, as a table or a file.",
     "chart": "Draw candles, in the terminal or on a page.",
     "import": "Store the candles of CSV, Parquet or Feather files.",
+    "symbols": "List what the database knows, and how much of it is proven.",
     "verify": "Look at every stored candle, and at what is missing.",
     "forget": "Take proof back, and the candles with it if asked.",
     "status": "Show where the database is, and what it holds.",
