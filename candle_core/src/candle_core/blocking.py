@@ -78,6 +78,8 @@ class Candles:
     check_plugins = _Blocking(manager.Candles.check_plugins)
     collect_candles_only = _Blocking(manager.Candles.collect_candles_only)
     get_candles = _Blocking(manager.Candles.get_candles)
+    active_update = _Blocking(manager.Candles.active_update)
+    passive_update = _Blocking(manager.Candles.passive_update)
     import_candles = _Blocking(manager.Candles.import_candles)
     load = _Blocking(manager.Candles.load)
     load_many = _Blocking(manager.Candles.load_many)

@@ -1,9 +1,9 @@
 """fetch → check → save → tell, over a work-list, as widely as the market is dense."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Protocol
 
 from candle_core.checks import check
 from candle_core.coverage import count_slots
@@ -11,9 +11,7 @@ from candle_core.kernel import Kernel, Provider
 from candle_core.plan import Window, WorkList, as_facts
 from candle_core.retry import with_retries
 from candle_core.spans import Spans
-from candle_core.symbols import Catalogue
 from candle_core.timeframes import Grid
-from candle_core.writer import Writer
 from candle_hookspecs import (
     Anchor,
     Answer,
@@ -24,8 +22,10 @@ from candle_hookspecs import (
     Evidence,
     FetchRequest,
     MalformedAnswerError,
+    Market,
     Page,
     Proof,
+    Registration,
     SaveReceipt,
     Span,
     SymbolRecord,
@@ -46,44 +46,67 @@ class Tally:
     receipt: SaveReceipt = field(default_factory=SaveReceipt)
 
 
+class Sink(Protocol):
+    """Where answers go: the writer, or a buffer before it."""
+
+    async def save(self, answer: Answer) -> SaveReceipt | None:
+        """Take an answer.
+
+        Returns:
+            What became of its rows, now that it is durable. None: it is held, and whoever holds it commits it later.
+        """
+        ...
+
+
 Committed = Callable[[Span], object]
 """Called after each commit with the span that the answer proved."""
 
 Throttle = Callable[[], bool]
 """Says whether further requests may be sent now; `Pipeline.wake` has it asked again."""
 
+Register = Callable[[Registration], Awaitable[object]]
+"""Brings what is known of a market up to date, before the facts that rest on it are saved."""
+
 
 class Pipeline:
     """Collects what is missing of one symbol in one span.
 
     Args:
+        sink: takes the answers. What it holds back is tallied and told by itself.
         record: the registered symbol.
         wanted: clipped to what is closed by the exchange's clock.
         covered: what need not be asked; empty to fetch again.
         oldest_first: work from the oldest candle on, even where newest first costs fewer requests.
         throttle: holds further requests back while it says False.
+        widest: most requests under way at once, asked before each; None: as many as pay.
+        register: keeps what is learned of the market; None: the database, at once.
     """
 
     def __init__(
         self,
         kernel: Kernel,
         provider: Provider,
-        writer: Writer,
+        sink: Sink,
         record: SymbolRecord,
         wanted: Span,
         covered: Spans,
         *,
         oldest_first: bool = False,
         throttle: Throttle | None = None,
+        widest: Callable[[], int] | None = None,
+        register: Register | None = None,
     ) -> None:
         self.tally = Tally()
         self.committed: Committed | None = None
         self.grid: Grid = provider.grid(record.symbol.timeframe)
         self._kernel = kernel
         self._provider = provider
-        self._writer = writer
+        self._sink = sink
         self._record = record
         self._throttle = throttle or (lambda: True)
+        self._most = kernel.config.collect.concurrency or provider.capabilities.concurrency
+        self._widest = widest or (lambda: self._most)
+        self._register = register
         self._stored = covered
         self._beginning_asked = record.market.listed is not None
         self._first_candle: int | None = None
@@ -123,14 +146,17 @@ class Pipeline:
             async with asyncio.TaskGroup() as group:
                 while True:
                     self._landed.clear()
-                    while self._fetching < int(self._fanout) and self._throttle() and (window := self.work.take()):
+                    while self._may_ask() and (window := self.work.take()):
                         self._fetching += 1
                         group.create_task(self._handle(window))
                     if not self._fetching and self._throttle():
                         break
                     await self._landed.wait()
         except BaseExceptionGroup as group_error:
-            raise _first(group_error) from None
+            raise first_error(group_error) from None
+
+    def _may_ask(self) -> bool:
+        return self._fetching < min(int(self._fanout), self._widest()) and self._throttle()
 
     # ── one window ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -177,8 +203,7 @@ class Pipeline:
         """Ask more widely while pages are dense; ask one after another where they leap over emptiness."""
         inside = len(page.batch.between(window))
         dense = inside >= DENSE * self.grid.count(window)
-        widest = self._kernel.config.collect.concurrency or self._provider.capabilities.concurrency
-        self._fanout = min(widest, self._fanout * 2) if dense else max(1.0, self._fanout / 2)
+        self._fanout = min(self._most, self._fanout * 2) if dense else max(1.0, self._fanout / 2)
 
     # ── the beginning of a market ───────────────────────────────────────────────────────────────────────────────────
 
@@ -229,9 +254,16 @@ class Pipeline:
         self.work.prove([proof])
         if edge is not None:
             self._first_candle = edge
-            market = replace(self._record.market, listed=edge)
-            self._record = await Catalogue(self._kernel).update_market(self._record, market)
+            await self._know(replace(self._record.market, listed=edge))
         await self._save(self._answer(page, CandleBatch.empty(), (proof,)))
+
+    async def _know(self, market: Market) -> None:
+        registration = Registration(market=market, timeframes=(self._record.symbol.timeframe,))
+        if self._register is not None:
+            await self._register(registration)
+        else:
+            await self._kernel.storage().register([registration])
+        self._record = replace(self._record, market=market)
 
     def _refuse_contradiction(self, window: Window, page: Page) -> None:
         """An answer that leaves out the market's first candle, which another gave, is not to be believed."""
@@ -257,8 +289,10 @@ class Pipeline:
         )
 
     async def _save(self, answer: Answer) -> None:
-        receipt = await self._writer.save(answer)
+        receipt = await self._sink.save(answer)
         self.tally.pages += 1
+        if receipt is None:
+            return
         self.tally.receipt += receipt
         await self._kernel.emit("save.committed", answer.symbol, rows=len(answer.batch), revised=receipt.revised)
         self._stored = self._stored | Spans.of(fact.span for fact in answer.coverage)
@@ -271,7 +305,8 @@ async def read_facts(kernel: Kernel, record: SymbolRecord, span: Span) -> list[C
     return list(await kernel.storage().coverage(CoverageQuery(symbol=record.symbol, span=span)))
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that ended a group of tasks."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

@@ -124,13 +124,6 @@ class Catalogue:
             )
         return market
 
-    async def update_market(self, record: SymbolRecord, market: Market) -> SymbolRecord:
-        """Bring what is known of a market up to date."""
-        (updated,) = await self._kernel.storage().register(
-            [Registration(market=market, timeframes=(record.symbol.timeframe,))]
-        )
-        return updated
-
     async def _find(self, query: SymbolQuery) -> SymbolRecord | None:
         records = await self._kernel.storage().symbols(query)
         return _one(list(records), query.name or f"{query.base}/{query.quote}")

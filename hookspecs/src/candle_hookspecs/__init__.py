@@ -126,7 +126,9 @@ from candle_hookspecs.results import (
     SymbolCopy,
     SymbolSummary,
     TimeRange,
+    UpdateProgress,
     UpdateResult,
+    UpdateState,
     VerifyReport,
 )
 from candle_hookspecs.specs import (
@@ -292,7 +294,9 @@ __all__ = [
     "UnknownMarketError",
     "UnknownSymbolError",
     "UnknownTimeframeError",
+    "UpdateProgress",
     "UpdateResult",
+    "UpdateState",
     "VerifyReport",
     "WarmupScope",
     "Window",

@@ -128,6 +128,40 @@ class Candles(Protocol):
         """Fetch what is missing and yield the range in time order, chunk by chunk, while it is being collected."""
         ...
 
+    async def active_update(
+        self,
+        archetype: str,
+        exchange: str,
+        tradetype: str,
+        *,
+        timeframes: Sequence[str] | None = None,
+        base: str | None = None,
+        quote: str | None = None,
+        status: MarketStatus | None = MarketStatus.TRADING,
+        count: int | None = None,
+        start: Moment | None = None,
+        buffer_size: int = 100_000,
+        progress_callback: Callable[[UpdateProgress], object] | None = None,
+    ) -> UpdateResult:
+        """List an exchange's markets, register them, and collect everything that is missing."""
+        ...
+
+    async def passive_update(
+        self,
+        archetype: str | None = None,
+        exchange: str | None = None,
+        tradetype: str | None = None,
+        base: str | None = None,
+        quote: str | None = None,
+        timeframe: str | None = None,
+        buffer_size: int | None = None,
+        *,
+        mend: bool = True,
+        progress_callback: Callable[[UpdateProgress], object] | None = None,
+    ) -> UpdateResult:
+        """Bring every registered symbol that matches from where it stands to the last closed candle."""
+        ...
+
     async def import_candles(
         self,
         file: str | PathLike[str],

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final, TypeAlias
 
-from candle_hookspecs import Answer, MaintenanceTask, Operation, Priority
+from candle_hookspecs import Answer, MaintenanceTask, Operation, Priority, SaveWrite
 
 UPKEEP: Final = max(Priority) + 1
 """The lane of maintenance: after everything that a user waits for."""
@@ -17,7 +17,7 @@ PATIENCE: Final = 400
 """So many transactions may pass a lane over before it has a turn: no lane starves, and of the transactions of a lane
 before it fewer than one in a hundred waits for that turn."""
 
-Task: TypeAlias = Answer | Operation | MaintenanceTask
+Task: TypeAlias = Answer | SaveWrite | Operation | MaintenanceTask
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -98,6 +98,26 @@ class Writer:
         receipt: SaveReceipt = await self._finished(work)
         return receipt
 
+    async def save_all(self, answers: Sequence[Answer], priority: Priority = Priority.NORMAL) -> SaveReceipt:
+        """Commit answers of any symbols; returns when all are durable.
+
+        They go in transactions of about `transaction_rows` rows, each answer whole in one of them. Cancelling the wait
+        does not take back what is in the queue by then.
+
+        Returns:
+            What became of the rows of all of them.
+
+        Raises:
+            StorageError: not everything was stored.
+        """
+        works = []
+        for write in _writes(answers, self._transaction_rows):
+            await self.room(lambda: self._queue.rows < self._buffer_rows)
+            size = sum(size_of_batch(answer.batch) for answer in write.answers)
+            works.append(self.put(write, priority, fill=0, size=size))
+        receipts: list[SaveReceipt] = await asyncio.gather(*map(self._finished, works))
+        return sum(receipts, SaveReceipt())
+
     def put(self, task: Task, priority: int, *, fill: int, size: int, wait: float = 0.0) -> Work:
         """Queue something, without a bound; `Work.done` gets what the database says.
 
@@ -105,7 +125,7 @@ class Writer:
         told), a `MaintenanceReport` for a step of upkeep.
 
         Args:
-            task: an answer of a registered symbol, rows for a table, or upkeep.
+            task: an answer of a registered symbol, a transaction of several, rows for a table, or upkeep.
             priority: when it goes.
             fill: rows that make a transaction.
             size: bytes that it holds in memory until then.
@@ -231,6 +251,8 @@ class Writer:
             answers = tuple(task for task in tasks if isinstance(task, Answer))
             receipt = await self._storage.save(SaveWrite(answers=answers))
             return [receipt, *([SaveReceipt()] * (len(tasks) - 1))]
+        if isinstance(first, SaveWrite):
+            return [await self._storage.save(first)]
         if isinstance(first, Operation):
             operations = [task for task in tasks if isinstance(task, Operation)]
             rows = tuple(row for operation in operations for row in operation.rows)
@@ -243,6 +265,22 @@ def _place(task: Task, priority: int) -> tuple[Hashable, Hashable, int]:
     """The line of a task, with whom it may share a transaction, and its rows."""
     if isinstance(task, Answer):
         return task.symbol, "save", len(task.batch)
+    if isinstance(task, SaveWrite):
+        return ("answers", id(task)), "answers", task.rows  # a line of its own: it is a transaction already
     if isinstance(task, Operation):
         return (task.table, priority), (task.type, task.table, task.key), len(task.rows)
     return "upkeep", task, 0
+
+
+def _writes(answers: Sequence[Answer], rows: int) -> Iterator[SaveWrite]:
+    """Cut answers into transactions, each full as soon as it has so many rows."""
+    gathered: list[Answer] = []
+    count = 0
+    for answer in answers:
+        gathered.append(answer)
+        count += len(answer.batch)
+        if count >= rows:
+            yield SaveWrite(answers=tuple(gathered))
+            gathered, count = [], 0
+    if gathered:
+        yield SaveWrite(answers=tuple(gathered))
