@@ -22,6 +22,8 @@ from candle_hookspecs.results import (
     StreamingConfig,
     StreamingMeta,
     SymbolSummary,
+    UpdateProgress,
+    UpdateResult,
     VerifyReport,
 )
 from candle_hookspecs.storage import MaintenanceReport, MaintenanceTask, StorageStatus, SymbolQuery
