@@ -1,12 +1,14 @@
 """All benchmarks one after another, their tables to standard output: ``make bench``."""
 
 import sys
+from collections.abc import Callable
 
-from bench import budget, collect, decode, modes, parallel, postgres, storage, writer
+from bench import budget, collect, decode, modes, parallel, postgres, storage, symbols, writer
 
-MEASURES = {
+MEASURES: dict[str, Callable[[], None]] = {
     "storage": storage.run,
     "postgres": postgres.run,
+    "symbols": symbols.run,
     "decode": decode.run,
     "collect": collect.run,
     "modes": modes.run,
