@@ -10,9 +10,9 @@ from candle_core import blocking, manager
 from candle_hookspecs import Candles as CandlesProtocol
 
 NAMES = [
-    "BatchConfig", "BatchDBManager", "BatchOperation", "CandleBatch", "CandleError", "Candles", "CollectionConfig",
-    "CollectionPlan", "CollectionProgress", "CollectionSummary", "OperationType", "Priority", "SlotReport", "Symbol",
-    "VerifyReport", "blocking", "open",
+    "BatchConfig", "BatchDBManager", "BatchOperation", "CandleBatch", "CandleError", "CandleFrame", "Candles",
+    "CollectionConfig", "CollectionPlan", "CollectionProgress", "CollectionSummary", "OperationType", "Priority",
+    "SlotReport", "Symbol", "VerifyReport", "blocking", "candles_from_trades", "open",
 ]  # fmt: skip
 
 

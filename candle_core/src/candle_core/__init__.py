@@ -16,10 +16,12 @@ if typing.TYPE_CHECKING:
     from candle_core import blocking
     from candle_core.batch import BatchDBManager, BatchOperation
     from candle_core.manager import Candles, open
+    from candle_core.resample import candles_from_trades
     from candle_core.writer import BatchConfig
     from candle_hookspecs import (
         CandleBatch,
         CandleError,
+        CandleFrame,
         CollectionConfig,
         CollectionPlan,
         CollectionProgress,
@@ -37,6 +39,7 @@ __all__ = [
     "BatchOperation",
     "CandleBatch",
     "CandleError",
+    "CandleFrame",
     "Candles",
     "CollectionConfig",
     "CollectionPlan",
@@ -48,6 +51,7 @@ __all__ = [
     "Symbol",
     "VerifyReport",
     "blocking",
+    "candles_from_trades",
     "open",
 ]
 
@@ -57,6 +61,7 @@ _HOMES = {
     "BatchOperation": "candle_core.batch",
     "CandleBatch": "candle_hookspecs",
     "CandleError": "candle_hookspecs",
+    "CandleFrame": "candle_hookspecs",
     "Candles": "candle_core.manager",
     "CollectionConfig": "candle_hookspecs",
     "CollectionPlan": "candle_hookspecs",
@@ -67,6 +72,7 @@ _HOMES = {
     "SlotReport": "candle_hookspecs",
     "Symbol": "candle_hookspecs",
     "VerifyReport": "candle_hookspecs",
+    "candles_from_trades": "candle_core.resample",
     "open": "candle_core.manager",
 }
 

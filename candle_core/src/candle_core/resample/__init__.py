@@ -5,5 +5,6 @@ from candle_core.resample.fold import can_make, resample
 from candle_core.resample.periods import PeriodGrid
 from candle_core.resample.series import View
 from candle_core.resample.sources import FILLS, read_candles
+from candle_core.resample.trades import candles_from_trades
 
-__all__ = ["FILLS", "PeriodGrid", "View", "can_make", "fill_flat", "read_candles", "resample"]
+__all__ = ["FILLS", "PeriodGrid", "View", "can_make", "candles_from_trades", "fill_flat", "read_candles", "resample"]
