@@ -57,9 +57,9 @@ async def measure(storage: dict[str, Any], symbols: int, rows: int) -> float:
                 began, passed = time.process_time(), time.perf_counter()
                 found = await candles.symbols(**asked)
                 took.append((time.process_time() - began, time.perf_counter() - passed))
+                assert len(found) == symbols
+                assert {one.share is not None for one in found} == {"coverage" in asked}
             cpu, wall = min(took)
-            assert len(found) == symbols
-            assert {one.share is not None for one in found} == {"coverage" in asked}
             what = "with " + " and ".join(asked) if asked else "names alone"
             print(f"{storage['backend']:9} {symbols:,} symbols {what:16}  {cpu:.3f} s CPU  {wall:.3f} s")
     return cpu
