@@ -176,11 +176,6 @@ def test_a_folder_is_no_file(candle: Candle, folder: Path) -> None:
     candle(*BTC, "-o", "out.csv").failed_with(2, "'out.csv' is a folder")
 
 
-def test_two_symbols(candle: Candle) -> None:
-    words = ("load", "BINANCE", "SPOT", "BTC/USDT", "ETH/USDT", "1m")
-    candle(*words).failed_with(2, "'BTC/USDT', 'ETH/USDT'", "one symbol at a time")
-
-
 def test_parquet_without_pyarrow_names_the_line_that_installs_it(shell: Candle, folder: Path) -> None:
     site = folder / "site"
     site.mkdir()
@@ -198,3 +193,124 @@ def test_a_full_disk_is_one_line() -> None:
         done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "candle: cannot read or write 'standard output': No space left on device\n"
+
+
+# ── several symbols, other timeframes ────────────────────────────────────────────────────────────────────────────────
+
+BOTH = (
+    "load",
+    "BINANCE",
+    "SPOT",
+    "BTC/USDT",
+    "ETH/USDT",
+    "1m",
+    "--start",
+    "2024-02-01T11:50",
+    "--end",
+    "2024-02-01T12:30",
+)
+
+
+@pytest.fixture
+def both(day: None, candle: Candle, truth: dict[str, Any], sandbox: Sandbox) -> list[tuple[str, int, float]]:
+    """Name, open time and close of what `BOTH` reads: of the second market half an hour is stored."""
+    words = ("collect", "BINANCE", "SPOT", "ETH/USDT", "1m", "--start", "2024-02-01T12:00", "--end", "2024-02-01T12:30")
+    assert candle(*words).code == 0
+    noon = FEBRUARY + 12 * 3_600_000
+    ether = sandbox.ledger.candles("ETHUSDT", "1m", noon, noon + 1_800_000)
+    bitcoin = [("BTC/USDT", *row) for row in zip(truth["open_time"].tolist(), truth["close"].tolist(), strict=True)]
+    second = [("ETH/USDT", *row) for row in zip(ether["open_time"].tolist(), ether["close"].tolist(), strict=True)]
+    return [*bitcoin[710:750], *second]
+
+
+@pytest.mark.usefixtures("_pieces")
+def test_several_symbols_as_text(candle: Candle, both: list[tuple[str, int, float]]) -> None:
+    wanted = [(symbol, iso(at), close) for symbol, at, close in both]
+    rows = list(csv.DictReader(StringIO(candle(*BOTH, "--format", "csv").out)))
+    assert tuple(rows[0]) == ("symbol", *COLUMNS)
+    assert [(row["symbol"], row["open_time"], float(row["close"])) for row in rows] == wanted
+    lines = [json.loads(line) for line in candle(*BOTH, "--format", "ndjson").out.splitlines()]
+    assert [(row["symbol"], row["open_time"], row["close"]) for row in lines] == wanted
+    document = candle(*BOTH, "--json").document
+    assert {name: document[name] for name in ("exchange", "tradetype", "timeframe")} == {
+        "exchange": "BINANCE", "tradetype": "SPOT", "timeframe": "1m",
+    }  # fmt: skip
+    found = [(one["name"], row["open_time"], row["close"]) for one in document["symbols"] for row in one["candles"]]
+    assert found == wanted
+
+
+@pytest.mark.usefixtures("_pieces")
+@pytest.mark.parametrize("name", ["both.parquet", "both.feather"])
+def test_several_symbols_in_a_file(candle: Candle, both: list[tuple[str, int, float]], name: str) -> None:
+    outcome = candle(*BOTH, "-o", name, "--json")
+    assert outcome.document == {
+        "file": name, "format": name.partition(".")[2], "rows": 70, "first": "2024-02-01T11:50:00Z",
+        "last": "2024-02-01T12:29:00Z",
+    }  # fmt: skip
+    read = pyarrow.parquet.read_table if name.endswith("parquet") else pyarrow.feather.read_table
+    table = read(name)
+    assert tuple(table.column_names) == ("symbol", *COLUMNS)
+    times = table["open_time"].cast("int64").to_pylist()
+    assert list(zip(table["symbol"].to_pylist(), times, table["close"].to_pylist(), strict=True)) == both
+
+
+@pytest.mark.usefixtures("_pieces")
+def test_several_symbols_as_a_table(candle: Candle, both: list[tuple[str, int, float]]) -> None:
+    lines = [line.split() for line in candle(*BOTH).out.splitlines()]
+    assert lines[0] == ["symbol", *COLUMNS]
+    shown = [*both[:10], *both[-10:]]
+    assert [(row[0], row[1], float(row[5])) for row in (*lines[1:11], *lines[12:])] == [
+        (symbol, iso(at), close) for symbol, at, close in shown
+    ]
+    newest = [line.split() for line in candle(*BOTH[:6], "--count", "2").out.splitlines()]
+    assert [row[:2] for row in newest[1:]] == [
+        ["BTC/USDT", "2024-02-01T23:58:00Z"], ["BTC/USDT", "2024-02-01T23:59:00Z"],
+        ["ETH/USDT", "2024-02-01T12:28:00Z"], ["ETH/USDT", "2024-02-01T12:29:00Z"],
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("both")
+def test_one_without_candles_in_the_range_is_there(candle: Candle) -> None:
+    words = ("--start", "2024-02-01T23:58", "--json")
+    symbols = candle(*BOTH[:6], *words).document["symbols"]
+    assert [(one["name"], len(one["candles"])) for one in symbols] == [("BTC/USDT", 2), ("ETH/USDT", 0)]
+
+
+def test_an_unknown_symbol_among_several(candle: Candle) -> None:
+    outcome = candle("load", "BINANCE", "SPOT", "BTC/USDT", "ETH/USDT", "1m", "--format", "csv")
+    outcome.failed_with(2, "'ETH/USDT' 1m")
+
+
+@pytest.mark.usefixtures("_pieces")
+def test_a_timeframe_that_is_not_stored(candle: Candle, truth: dict[str, Any]) -> None:
+    words = ("load", "BINANCE", "SPOT", "BTC/USDT", "7m", "--end", "2024-02-01T23:00")
+    rows = list(csv.DictReader(StringIO(candle(*words, "--format", "csv").out)))
+    first = -FEBRUARY // 60_000 % 7
+    assert rows[0]["open_time"] == iso(FEBRUARY + first * 60_000)
+    assert len(rows) == (23 * 60 - first + 6) // 7
+    for number, row in enumerate(rows):
+        inside = slice(first + 7 * number, first + 7 * number + 7)
+        assert float(row["open"]) == truth["open"][inside][0]
+        assert float(row["high"]) == truth["high"][inside].max()
+        assert int(row["trades"]) == truth["trades"][inside].sum()
+    newest = candle(*words, "--count", "9", "--json").document["candles"]
+    assert [row["open_time"] for row in newest] == [row["open_time"] for row in rows[-9:]]
+
+
+def test_flat_candles(candle: Candle) -> None:
+    """The exchange stood still for some hours."""
+    words = ("BINANCE", "SPOT", "BTC/USDT", "30m", "--start", "2020-02-19T10:00", "--end", "2020-02-19T19:00")
+    assert candle("collect", *words).code == 0
+    plain = candle("load", *words, "--json").document["candles"]
+    filled = candle("load", *words, "--fill", "flat", "--json").document["candles"]
+    times = [row["open_time"] for row in plain]
+    halves = [f"2020-02-19T{half // 2}:{half % 2 * 3}0:00Z" for half in range(20, 38)]
+    assert times == [*halves[:4], *halves[15:]]
+    assert [row["open_time"] for row in filled] == halves
+    close = None
+    for row in filled:
+        if row["open_time"] not in times:
+            assert {row[name] for name in ("open", "high", "low", "close")} == {close}
+            assert {row[name] for name in ("volume", "quote_volume", "trades", "taker_buy_volume")} == {0}
+        close = row["close"]
+    candle("load", *words, "--fill", "round").failed_with(2, "'round'", "'none', 'flat'")

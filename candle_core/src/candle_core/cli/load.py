@@ -5,7 +5,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -22,17 +22,23 @@ CHUNK: Final = 20_000
 
 @dataclass(slots=True)
 class Tally:
-    """What went by: how many candles, the first and the last."""
+    """What went by: how many candles, the open times of the first and the last."""
 
     rows: int = 0
-    first: str | None = None
-    last: str | None = None
+    first: int | None = None
+    last: int | None = None
 
     def add(self, batch: CandleBatch) -> None:
         """Count a batch in."""
-        self.rows += len(batch)
-        self.first = self.first or iso(batch.first)
-        self.last = iso(batch.last)
+        if len(batch):
+            self.rows += len(batch)
+            self.first = batch.first if self.first is None else min(self.first, batch.first)
+            self.last = batch.last if self.last is None else max(self.last, batch.last)
+
+    def document(self) -> dict[str, Any]:
+        """The same for ``--json``."""
+        edges = {"first": self.first, "last": self.last}
+        return {"rows": self.rows} | {name: None if edge is None else iso(edge) for name, edge in edges.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +50,27 @@ class Reading:
     end: str | None
     count: int | None
     as_of: str | None
+    fill: str
 
-    async def batches(self, candles: Candles) -> AsyncIterator[CandleBatch]:
-        """The candles in order, never more than `CHUNK` at once."""
-        where: dict[str, Any] = {
-            "symbol": self.target.symbol,
-            "timeframe": self.target.timeframe,
-            "exchange": self.target.exchange,
-            "tradetype": self.target.tradetype,
-            "end": self.end,
-            "as_of": self.as_of,
-        }
+    async def batches(self, candles: Candles) -> AsyncIterator[tuple[str, CandleBatch]]:
+        """The candles of one symbol after the other, in order, never more than `CHUNK` at once.
+
+        Each symbol comes once at least, and is asked for before the first is given, so that an unknown one is told
+        before anything is written.
+        """
+        if len(self.target.symbols) > 1:
+            for symbol in self.target.symbols:
+                await candles.load(**self._where(symbol), count=1, columns=())
+        for symbol in self.target.symbols:
+            given = False
+            async for batch in self._of(candles, symbol):
+                given = True
+                yield symbol, batch
+            if not given:
+                yield symbol, CandleBatch.empty()
+
+    async def _of(self, candles: Candles, symbol: str) -> AsyncIterator[CandleBatch]:
+        where = self._where(symbol)
         left, start = self.count, self.start
         if left is not None and start is None:  # the newest: find out where they begin
             newest = await candles.load(**where, count=left, columns=())
@@ -69,9 +85,20 @@ class Reading:
             start = iso(batch.last + 1)
             left = None if left is None else left - len(batch)
 
+    def _where(self, symbol: str) -> dict[str, Any]:
+        return {
+            "symbol": symbol,
+            "timeframe": self.target.timeframe,
+            "exchange": self.target.exchange,
+            "tradetype": self.target.tradetype,
+            "end": self.end,
+            "as_of": self.as_of,
+            "fill": self.fill,
+        }
+
 
 @command
-@click.argument("words", nargs=-1, required=True, metavar="EXCHANGE [TRADETYPE] SYMBOL TIMEFRAME")
+@click.argument("words", nargs=-1, required=True, metavar="EXCHANGE [TRADETYPE] SYMBOL... TIMEFRAME")
 @range_options("The newest N candles, or the first N from --start on.")
 @click.option(
     "--format",
@@ -80,6 +107,13 @@ class Reading:
     help="[default: what FILE's name says, else table]",
 )
 @click.option("--as-of", metavar="TIME", help="As it was known then, by what the exchange had answered.")
+@click.option(
+    "--fill",
+    type=click.Choice(["none", "flat"]),
+    default="none",
+    show_default=True,
+    help="flat: a candle at the close before, without volume, where it is proven that nothing was traded.",
+)
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write here; the file appears when whole."
 )
@@ -91,11 +125,14 @@ def load(
     count: int | None,
     form: str | None,
     as_of: str | None,
+    fill: str,
     output: Path | None,
 ) -> int:
     """Read stored candles; nobody is asked for more. `candle collect` fetches them first.
 
-    A long table shows its beginning and its end; the other formats give every candle, in bounded memory.
+    A timeframe that is not stored is made of a finer one that is. Several symbols come one after the other, with a
+    column that names them. A long table shows its beginning and its end; the other formats give every candle, in
+    bounded memory.
 
     \b
     Examples:
@@ -103,16 +140,16 @@ def load(
       candle load BINANCE SPOT BTC/USDT 1m --start 2024-01-01 --end 2024-02-01 --format csv | head
       candle load BINANCE SPOT BTC/USDT 1m -o btc.parquet
       candle load BINANCE SPOT BTC/USDT 1d --as-of 2024-01-31T12:00
+      candle load BINANCE SPOT BTC/USDT ETH/USDT 7m --fill flat -o both.parquet
     """
     target = Target.of(words)
-    reading = Reading(target, start, end, count, as_of)
+    reading = Reading(target, start, end, count, as_of, fill)
     check_range(start, end)
     check_range(as_of, None)
-    assert target.symbol
     chosen = _format(session, form, output)
     tally = run_async(_load(session, reading, chosen, output))
     if session.as_json and output is not None:
-        session.emit({"file": str(output), "format": chosen} | asdict(tally))
+        session.emit({"file": str(output), "format": chosen} | tally.document())
     elif output is not None:
         session.note(f"wrote {tally.rows:,} candles to {output}")
     if not tally.rows:
@@ -146,12 +183,12 @@ async def _load(session: Session, reading: Reading, form: str, output: Path | No
     tally = Tally()
     async with candle_core.open(session.config) as candles:
         batches = reading.batches(candles)
-        batch: CandleBatch | None = await anext(batches, None)  # an error comes before the first byte is written
+        part = await anext(batches, None)  # an error comes before the first byte is written
         with _output(form, output) as out, writer(form, out, reading.target) as write:
-            while batch is not None:
-                tally.add(batch)
-                write(batch)
-                batch = await anext(batches, None)
+            while part is not None:
+                tally.add(part[1])
+                write(*part)
+                part = await anext(batches, None)
     return tally
 
 
