@@ -18,6 +18,7 @@ KLINES: Final = "/api/v3/klines"
 CANDLES: Final = "candles"
 _UPBIT_CANDLES: Final = "/v1/candles/"
 YAHOO_CHART: Final = "/v8/finance/chart/"
+NAVER_DAYS: Final = "/sise.nhn"
 
 #: Every kind of fault with its options and their defaults.
 KINDS: Final[dict[str, dict[str, Any]]] = {
@@ -120,7 +121,7 @@ class Faults:
 
 def answers_candles(path: str) -> bool:
     """Whether a path is a route of candles."""
-    return path == KLINES or path.startswith((_UPBIT_CANDLES, YAHOO_CHART))
+    return path in (KLINES, NAVER_DAYS) or path.startswith((_UPBIT_CANDLES, YAHOO_CHART))
 
 
 class FaultDesk:

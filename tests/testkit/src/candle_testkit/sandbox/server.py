@@ -21,6 +21,7 @@ from candle_testkit.sandbox.faults import FaultDesk
 from candle_testkit.sandbox.ledger import Ledger
 from candle_testkit.sandbox.limits import Meter
 from candle_testkit.sandbox.market import Market
+from candle_testkit.sandbox.naver import NAVER, Naver
 from candle_testkit.sandbox.serving import Exchange
 from candle_testkit.sandbox.stocks import Stock
 from candle_testkit.sandbox.stocks_defaults import default_stocks
@@ -63,7 +64,7 @@ class Sandbox:
         stocks = default_stocks(listed) if isinstance(listed, int) else listed
         self.stocks = Stocks((Stock(one, self.config.seed) for one in stocks), self.clock)
         self.ledger = Ledger(self.markets, self.clock, self.stocks)
-        self._meters = {name: Meter(self.config.limits) for name in (*_KINDS, YAHOO)}
+        self._meters = {name: Meter(self.config.limits) for name in (*_KINDS, YAHOO, NAVER)}
         self._url: str | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -92,8 +93,9 @@ class Sandbox:
             markets = {symbol: market for symbol, market in self.markets.items() if market.config.exchange == name}
             exchange = Exchange(self.config, markets, self.clock, self._meters[name], self.faults, self.ledger, started)
             application.add_routes(wire(exchange).routes())
-        exchange = Exchange(self.config, {}, self.clock, self._meters[YAHOO], self.faults, self.ledger, started)
-        application.add_routes(Yahoo(exchange, self.stocks).routes())
+        for source, told in ((YAHOO, Yahoo), (NAVER, Naver)):
+            exchange = Exchange(self.config, {}, self.clock, self._meters[source], self.faults, self.ledger, started)
+            application.add_routes(told(exchange, self.stocks).routes())
         application.add_routes(Control(self.clock, self.faults, self.ledger, self.forgive).routes())
         application.router.add_route("*", "/{path:.*}", _not_found)
         return application
