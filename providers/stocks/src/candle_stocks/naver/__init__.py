@@ -1,0 +1,1 @@
+"""Naver as a second source of Korean days, through finance-datareader."""
