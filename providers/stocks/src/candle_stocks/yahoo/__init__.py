@@ -1,0 +1,1 @@
+"""Yahoo: how it is asked, what it answers, and what that means."""
