@@ -1,4 +1,4 @@
-"""Stocks, from the chart to an adjusted series: splits, dividends, DST, holidays, and the ways in which Yahoo refuses."""
+"""Stocks, from the chart to an adjusted series: splits, dividends, DST, holidays, and how Yahoo refuses."""
 
 import asyncio
 import json
@@ -189,3 +189,24 @@ async def test_a_rate_limit_is_waited_for_and_not_stormed(make_world: MakeWorld,
         with pytest.raises(RateLimitedError, match="Too Many Requests"):
             await world.collect("AAPL", "1d", START, clock=clock)
     assert world.asked() == requests, "the clock, the refusals, and after the pause the answer"
+
+
+async def test_korean_days_come_from_naver_where_the_toml_says_so(make_world: MakeWorld) -> None:
+    pytest.importorskip("FinanceDataReader")
+    split = StockConfig("005930.KS", "KSC", "Samsung Electronics", "70000", "100", 15_000_000, 200_000,
+                        splits=[Split("2023-06-12", "5:1")])  # fmt: skip
+    world = make_world(split, at="2023-12-01T15:30")
+    tables = world.tables()
+    tables["providers"]["krx"] |= {"source": "naver", "naver_url": world.sandbox.url}
+    async with candle_core.open(tables) as candles:
+        for requests in (4, 0):
+            summary = await candles.collect_candles_only("005930", "1d", exchange="KRX", start="2023-01-02")
+            assert summary.complete
+            assert world.asked() <= requests + 1, "the look-up, the clock, two sources; then nothing but the clock"
+        batch = await candles.load("005930", "1d", exchange="KRX")
+        report = await candles.slots("005930", "1d", exchange="KRX", start="2023-01-02", end="2023-11-30")
+    truth = world.sandbox.stocks.candles("005930.KS", "1d", ms("2023-06-12"), ms("2023-12-02"))
+    np.testing.assert_array_equal(batch.open_time, truth["open_time"])
+    np.testing.assert_array_equal(batch.close, truth["close"])
+    assert (report.missing, report.proven_empty) == (0, 0)
+    assert report.out_of_reach > 100, "before the split Naver's prices are rounded in today's shares"

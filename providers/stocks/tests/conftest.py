@@ -20,11 +20,14 @@ def make_stand(tmp_path: Path) -> Iterator[MakeStand]:
     """Starts a sandbox whose clock stands still, and builds a provider of this name before it; warm, if not said."""
     with ExitStack() as running:
 
-        def make(name: str = "nasdaq", *, warm: bool = True, settings: Any = None, **options: Any) -> Stand:
+        def make(
+            name: str = "nasdaq", *, warm: bool = True, naver: bool = False, settings: Any = None, **options: Any
+        ) -> Stand:
             config = SandboxConfig(**{"markets": 1, "stocks": STOCKS, "clock": NOW, "speed": 0, **options})
             sandbox = running.enter_context(Sandbox(config))
             gate = OpenGate()
-            table = StocksProvider.Settings.model_validate({"chart_url": sandbox.url, **(settings or {})})
+            second = {"source": "naver", "naver_url": sandbox.url} if naver else {}
+            table = StocksProvider.Settings.model_validate({"chart_url": sandbox.url, **second, **(settings or {})})
             provider = StocksProvider(table, make_context(tmp_path, name, budget=gate))
             running.callback(provider.candle_close)
             if warm:

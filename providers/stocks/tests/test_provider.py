@@ -165,6 +165,36 @@ def test_a_body_that_somebody_holds_is_decoded(stand: Stand) -> None:
     assert_as_traded(stand.sandbox, "AAPL", "1d", batch, to_ms("2020-08-03"))
 
 
+@pytest.mark.parametrize("start", ["2018-05-04", "2024-01-02"])
+def test_korean_days_come_from_naver_too(make_stand: MakeStand, start: str) -> None:
+    stand = make_stand("krx", naver=True)
+    wish = replace(stand.request("005930", "1d", start, "2024-03-16"), anchor=Anchor.END)
+    (part,) = stand.provider.candle_split(wish)
+    page = stand.provider.candle_fetch(part)
+    assert stand.asked() == 2
+    assert page.request.source == "naver"
+    inside = page.batch.between(Span.of(start, "2024-03-16"))
+    assert_as_traded(stand.sandbox, "005930.KS", "1d", inside, to_ms(start))
+    assert len(inside) > 40
+    ((split, _),) = stand.sandbox.stocks.splits("005930.KS", 0, to_ms(NOW))
+    assert page.batch.first == split, "what was before is rounded there"
+
+
+def test_before_a_split_naver_tells_nothing(make_stand: MakeStand) -> None:
+    stand = make_stand("krx", naver=True)
+    wish = replace(stand.request("005930", "1d", "2017-01-01", "2018-01-01"), anchor=Anchor.END)
+    page = stand.provider.candle_fetch(wish)
+    assert not len(page.batch)
+    assert CoverageState.OUT_OF_REACH in {proof.state for proof in page.proofs}
+    assert wish.span is not None
+    assert any(proof.span.start <= wish.span.start and wish.span.end <= proof.span.end for proof in page.proofs)
+
+
+def test_naver_is_for_korea(make_stand: MakeStand) -> None:
+    with pytest.raises(ConfigError, match="for Korean stocks alone"):
+        make_stand("nasdaq", naver=True)
+
+
 # ── markets ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -3,19 +3,15 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
-from urllib.parse import quote as quoted
+from typing import Any, Final, Literal
 
 from pydantic import AnyHttpUrl, Field, PositiveFloat
 
 from candle_hookspecs import (
     CONTRACT_VERSION,
     Anchor,
-    BadRequestError,
     CandleBatch,
     ConfigError,
-    CoverageState,
-    Evidence,
     FetchRequest,
     Kind,
     Limit,
@@ -27,7 +23,6 @@ from candle_hookspecs import (
     MarketStatus,
     Page,
     PluginContext,
-    Proof,
     ProviderCapabilities,
     Session,
     Span,
@@ -40,15 +35,15 @@ from candle_hookspecs import Settings as PluginSettings
 from candle_stocks import history, markets
 from candle_stocks.calendars import Calendar, Correction
 from candle_stocks.exchanges import KNOWN, Exchange, native_ids
-from candle_stocks.intervals import DAY, INTERVALS, LONGEST, REACH, ROWS
-from candle_stocks.yahoo.chart import Chart, Meta, meta_of, parse
-from candle_stocks.yahoo.errors import NothingThereError
+from candle_stocks.intervals import DAY, INTERVALS, LONGEST, ROWS
+from candle_stocks.naver import pages as naver
+from candle_stocks.naver.pages import NaverSource
+from candle_stocks.naver.source import MOST, Naver
+from candle_stocks.yahoo import source as yahoo
+from candle_stocks.yahoo.chart import Meta, meta_of, parse
 from candle_stocks.yahoo.listing import listing
-from candle_stocks.yahoo.session import COSTS, Answer, Yahoo
-
-SOURCE: Final = "yahoo"
-_LEAD: Final = 12 * DAY
-"""So much earlier days are asked for, so that the one before the first is among them: no exchange closes for longer."""
+from candle_stocks.yahoo.session import COSTS, Yahoo
+from candle_stocks.yahoo.source import YahooSource
 
 _TICKER: Final = re.compile(r"[A-Z0-9][A-Z0-9.^=-]{0,19}", re.IGNORECASE)
 
@@ -65,6 +60,9 @@ class StocksProvider:
 
         Attributes:
             chart_url: where to ask instead of Yahoo's hosts.
+            source: who tells the candles: ``yahoo``, or ``naver`` for days of Korean stocks (needs
+                ``candle-stocks[krx]``).
+            naver_url: where to ask instead of Naver's host.
             timeout: seconds until an unanswered request is given up.
             calendar: the exchange's name in `exchange_calendars`, e.g. ``XTKS``.
             region: Yahoo's code of its country, e.g. ``jp``, for the listing.
@@ -73,6 +71,8 @@ class StocksProvider:
         """
 
         chart_url: AnyHttpUrl | None = None
+        source: Literal["yahoo", "naver"] = "yahoo"
+        naver_url: AnyHttpUrl | None = None
         timeout: PositiveFloat = 30.0
         calendar: str | None = None
         region: str | None = None
@@ -98,7 +98,7 @@ class StocksProvider:
         settle=20 * 60_000,
         doubt=DAY,
         concurrency=4,
-        sources={SOURCE: 0},
+        sources={yahoo.NAME: 0},
     )
 
     def __init__(self, settings: Settings, context: PluginContext) -> None:
@@ -107,7 +107,17 @@ class StocksProvider:
         self._calendar = Calendar(
             self._exchange.calendar, context.cache_dir, settings.corrections, logger=context.logger
         )
-        self._yahoo = Yahoo(str(settings.chart_url) if settings.chart_url else None, settings.timeout, context)
+        self._yahoo = Yahoo(_text(settings.chart_url), settings.timeout, context)
+        self._charts = YahooSource(self._yahoo)
+        self._candles: YahooSource | NaverSource = self._charts
+        if settings.source == naver.NAME:
+            if self._exchange.calendar != "XKRX":
+                raise ConfigError(f"[providers.{context.name}] source = 'naver' is for Korean stocks alone")
+            source = Naver(_text(settings.naver_url), settings.timeout, context)
+            self._candles = NaverSource(source, self._charts, self._calendar)
+            self.capabilities = replace(
+                self.capabilities, timeframes=("1d",), anchors=(Anchor.END,), page_limit=MOST, sources={naver.NAME: 0}
+            )
 
     # ── candles ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -115,7 +125,7 @@ class StocksProvider:
     def candle_split(self, request: FetchRequest) -> list[FetchRequest]:
         """One request for all of it, which is answered up to now; minutes week by week."""
         span, longest = request.span, LONGEST.get(request.timeframe or "")
-        request = replace(request, limit=ROWS, costs=self.capabilities.cost(Kind.CANDLES))
+        request = replace(request, limit=self.capabilities.page_limit, costs=self.capabilities.cost(Kind.CANDLES))
         if span is None or longest is None:
             return [request]
         starts = range(span.start, span.end, longest)
@@ -123,74 +133,13 @@ class StocksProvider:
 
     @hookimpl
     def candle_fetch(self, request: FetchRequest) -> Page:
-        """Candles from the span's start on, in prices of their day, and what is told of splits and dividends.
-
-        Days and most timeframes are asked for up to now, so that every later split is in the same answer. Where that
-        cannot be, or a dividend's last close is not in it, the days since are asked for as well: one request more.
+        """Candles in prices of their day, and what is told of splits and dividends.
 
         Raises:
-            BadRequestError: not candles of a span counted from its start.
+            BadRequestError: not candles of a span, or counted from the wrong end.
             ProviderError: any other of its children; `MarketGoneError` for a ticker that is no more, or was renamed.
         """
-        span, interval = request.span, INTERVALS.get(request.timeframe or "")
-        if request.kind is not Kind.CANDLES or request.anchor is not Anchor.START or span is None or interval is None:
-            raise BadRequestError(
-                f"Yahoo is asked for candles ({', '.join(INTERVALS)}) of a span counted from its start, not for "
-                f"{request!r}"
-            )
-        request = replace(request, source=SOURCE, limit=request.limit or ROWS)
-        now = self._yahoo.now()
-        edge = now - REACH.get(interval, now - min(0, span.start))
-        if span.end <= edge:
-            return Page(request=request, answered_at=now, proofs=_gone(span, edge))
-        reached = Span(max(span.start, edge), span.end)
-        page = self._page(replace(request, span=reached), interval, now)
-        return replace(page, request=request, proofs=page.proofs + _gone(span, edge))
-
-    def _page(self, request: FetchRequest, interval: str, now: int) -> Page:
-        """One answer, from a start within reach."""
-        span, market = request.span, request.market
-        assert span is not None
-        end = now + DAY
-        if (longest := LONGEST.get(interval)) is not None:
-            end = min(span.start + longest, end)
-            span = Span(span.start, min(end, span.end))
-        lead = _LEAD if interval == "1d" else 0
-        try:
-            with self._yahoo.prepaid():
-                chart, answer = self._ask(market, interval, span.start - lead, end)
-        except NothingThereError:
-            return Page.of(replace(request, span=span), CandleBatch.empty(), answered_at=now)
-        days = self._days(market, chart, span, interval, end < now)
-        batch = history.candles(chart, days.splits if days else chart.splits)
-        batch = batch[int(batch.open_time.searchsorted(span.start)) :][: request.limit]
-        page = Page.of(replace(request, span=span), batch, answered_at=answer.moment, size=answer.size)
-        return replace(page, actions=history.actions(days) if days else ())
-
-    def _days(self, market: Market, chart: Chart, span: Span, interval: str, partial: bool) -> Chart | None:
-        """Days up to now, where the chart itself does not tell all of splits and dividends; None: nothing happened."""
-        if interval == "1d":
-            return chart
-        if not partial and not chart.splits and not chart.dividends:
-            return None
-        days, _ = self._ask(market, "1d", span.start - _LEAD, self._yahoo.now() + DAY)
-        return days
-
-    def _ask(self, market: Market, interval: str, start: int, end: int) -> tuple[Chart, Answer]:
-        answer = self._chart(market.native_id, {
-            "period1": start // 1000, "period2": -(-end // 1000), "interval": interval, "includePrePost": "false",
-            "events": "div,splits,capitalGains",
-        })  # fmt: skip
-        chart = parse(answer.body, interval)
-        told = chart.meta.symbol.upper(), chart.meta.currency
-        if told != (market.native_id.upper(), market.quote):
-            raise MalformedAnswerError(
-                f"asked for {market.native_id!r} in {market.quote!r}, Yahoo answered with {told[0]!r} in {told[1]!r}"
-            )
-        return chart, answer
-
-    def _chart(self, native_id: str, parameters: Mapping[str, str | int]) -> Answer:
-        return self._yahoo.get(f"/v8/finance/chart/{quoted(native_id)}", parameters)
+        return self._candles.page(request)
 
     @hookimpl
     def candle_decode(self, raw: Any) -> CandleBatch:
@@ -221,7 +170,7 @@ class StocksProvider:
         elsewhere: list[Meta] = []
         for native_id in native_ids(query.name, self._exchange.codes):
             try:
-                answer = self._chart(native_id, {"range": "1d", "interval": "1d"})
+                answer = self._charts.chart(native_id, {"range": "1d", "interval": "1d"})
             except MarketGoneError:
                 continue
             meta = meta_of(answer.body)
@@ -278,6 +227,10 @@ class StocksProvider:
         self._yahoo.close()
 
 
+def _text(url: AnyHttpUrl | None) -> str | None:
+    return None if url is None else str(url)
+
+
 def _exchange(settings: StocksProvider.Settings, name: str) -> Exchange:
     """What is known under the name, with what the settings say instead.
 
@@ -294,10 +247,3 @@ def _exchange(settings: StocksProvider.Settings, name: str) -> Exchange:
             f'calendar = "XTKS", region = "jp", codes = {{ JPX = ".T" }}; known are {", ".join(KNOWN)}'
         )
     return Exchange(**given)
-
-
-def _gone(span: Span, edge: int) -> tuple[Proof, ...]:
-    """What has left the reach never comes back, so one answer settles everything before it."""
-    if span.start >= edge:
-        return ()
-    return (Proof(Span(min(0, span.start), edge), Evidence.DECLARED, CoverageState.OUT_OF_REACH),)

@@ -1,8 +1,8 @@
 """From Yahoo's prices, in today's shares and in float32, back to the prices of the day.
 
 Yahoo divides every price by the ratios of all splits since, multiplies the volume by them, keeps the result as a
-float32 and prints that as a double: 499.23 before a split 4:1 becomes 124.80750274658203. What was traded is taken to be
-the shortest decimal that Yahoo would have turned into the same float32.
+float32 and prints that as a double: 499.23 before a split 4:1 becomes 124.80750274658203. What was traded is taken to
+be the shortest decimal that Yahoo would have turned into the same float32.
 """
 
 from collections.abc import Sequence
