@@ -9,8 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, SecretBytes, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    SecretBytes,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 
+from candle_core.timeframes import parse_timeframe
 from candle_core.writer.config import BatchConfig
 from candle_hookspecs import ConfigError
 
@@ -22,13 +32,25 @@ _Table = dict[str, Any]
 
 
 class Defaults(BaseModel):
-    """``[defaults]``: what a call may leave out."""
+    """``[defaults]``: what a call may leave out.
+
+    Attributes:
+        exchange, tradetype: of a market that is given by its name.
+        timeframes: in which an active update keeps each market.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     exchange: str | None = None
     tradetype: str | None = None
-    timeframes: tuple[str, ...] = ("1d",)
+    timeframes: tuple[str, ...] = Field(default=("1d",), min_length=1)
+
+    @field_validator("timeframes")
+    @classmethod
+    def _are_timeframes(cls, timeframes: tuple[str, ...]) -> tuple[str, ...]:
+        for timeframe in timeframes:
+            parse_timeframe(timeframe)
+        return timeframes
 
 
 class Collecting(BaseModel):

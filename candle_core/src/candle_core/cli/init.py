@@ -21,6 +21,7 @@ path = "candles.sqlite3"
 [defaults]                    # what Python calls may leave out
 # exchange = "BINANCE"
 # tradetype = "SPOT"
+# timeframes = ["1d"]         # in which an update of a whole exchange keeps each market
 
 [collect]
 # concurrency = 4             # most requests of one symbol under way at once; left out: as many as pay

@@ -40,35 +40,43 @@ class Reach:
 
     Attributes:
         sources: as facts name them.
-        settled: the first open time whose candle is not final yet. doubtless: the same for candles so old that their
-            absence is believed.
+        settled: the first open time whose candle is not final yet.
+        lag: milliseconds after a candle's close until its absence is believed.
         now: the exchange's clock, UTC ms.
     """
 
     grid: Grid
     sources: tuple[str, ...]
     settled: int
-    doubtless: int
+    lag: int
     now: int
 
 
 def due(record: SymbolRecord, reach: Reach, begin: int, known: Known) -> Due | None:
-    """What is missing of a symbol from a moment on; None: nothing that could be asked now.
-
-    A market that no longer trades is asked once a day, and of candles that have appeared by now if ever.
-    """
-    market, end = record.market, reach.settled
-    if is_over(market, reach.now):
-        if reach.now - asked_at(record) < DAY:
-            return None
-        end = reach.doubtless
-        if market.delisted is not None:
-            end = min(end, market.delisted)
+    """What is missing of a symbol from a moment on; None: nothing that is to be asked now."""
+    end = min(reach.settled, _end(record, reach))
     if begin >= end:
         return None
     wanted = Span(begin, end)
     slots = count_slots(Spans((wanted,)) - known.covered, reach.grid)
     return Due(record, wanted, known.covered & Spans((wanted,)), slots) if slots else None
+
+
+def _end(record: SymbolRecord, reach: Reach) -> int:
+    """Up to where a symbol is to be asked for; of a market that no longer trades no more than once a day.
+
+    When it was asked is told by its newest fact, or by the note that it is gone. Until a day later there is nothing to
+    ask but what a run that was interrupted has left.
+    """
+    market, now = record.market, reach.now
+    if not is_over(market, now):
+        return reach.settled
+    if now - int(market.extra.get(GONE, 0)) < DAY:
+        return 0
+    newest = max((fact.answered_at for fact in record.coverage or ()), default=0)
+    told = now if now - newest >= DAY else newest - DAY
+    end = reach.grid.pending(told - reach.lag)
+    return end if market.delisted is None else min(end, market.delisted)
 
 
 def is_over(market: Market, now: int) -> bool:
@@ -78,12 +86,6 @@ def is_over(market: Market, now: int) -> bool:
         or GONE in market.extra
         or (market.delisted is not None and market.delisted <= now)
     )
-
-
-def asked_at(record: SymbolRecord) -> int:
-    """When the exchange last said something of a symbol, by what is stored: its newest fact, or that it is gone."""
-    answers = (fact.answered_at for fact in record.coverage or ())
-    return max(int(record.market.extra.get(GONE, 0)), max(answers, default=0))
 
 
 def gone(market: Market, now: int) -> Market:

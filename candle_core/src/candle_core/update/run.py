@@ -150,8 +150,7 @@ class Update:
             return error
         settled = await horizon(self._kernel, provider, grid)
         now, capabilities = provider.clock.now(), provider.capabilities
-        doubtless = min(settled, grid.pending(now - capabilities.settle - capabilities.doubt))
-        return Reach(grid, tuple(Pipeline.sources(provider)), settled, doubtless, now)
+        return Reach(grid, tuple(Pipeline.sources(provider)), settled, capabilities.settle + capabilities.doubt, now)
 
     async def _work(self, exchange: _Exchange) -> None:
         while exchange.queue and not exchange.down:
