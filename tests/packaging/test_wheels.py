@@ -72,8 +72,10 @@ def normal(requirements: list[Requirement]) -> set[tuple[str, str]]:
 def test_a_wheel_holds_the_package_and_its_licence(found: Distribution, wheels: dict[str, Path]) -> None:
     with zipfile.ZipFile(wheels[found.name]) as wheel:
         names = set(wheel.namelist())
-        expected = {file.relative_to(found.folder / "src").as_posix() for file in found.sources}
-        expected |= {f"{found.import_name}/py.typed"}
+        source = found.folder / "src"
+        files = [file for file in source.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+        expected = {file.relative_to(source).as_posix() for file in files}
+        assert f"{found.import_name}/py.typed" in expected
         assert {name for name in names if ".dist-info/" not in name} == expected
         (licence,) = [name for name in names if name.endswith(".dist-info/licenses/LICENSE")]
         assert wheel.read(licence) == (ROOT / "LICENSE").read_bytes()

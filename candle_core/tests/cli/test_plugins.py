@@ -95,7 +95,7 @@ def test_two_distributions_that_claim_one_command(shell: Candle, tmp_path: Path)
 
 
 def test_a_missing_plugin_names_the_line_that_installs_it(candle: Candle) -> None:
-    candle("markets", "KRX").failed_with(2, "'krx'", "`pip install candle-krx`")
+    candle("markets", "KRAKEN").failed_with(2, "'kraken'", "`pip install candle-kraken`")
 
 
 def test_a_missing_database_too(candle: Candle, folder: Path) -> None:

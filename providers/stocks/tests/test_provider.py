@@ -245,8 +245,9 @@ def test_an_exchange_by_configuration_alone(make_stand: MakeStand) -> None:
 
 
 def test_an_exchange_that_nothing_is_known_of_says_what_to_set(tmp_path: Path) -> None:
+    provider = StocksProvider(StocksProvider.Settings(calendar="XTKS"), make_context(tmp_path, "tse"))
     with pytest.raises(ConfigError, match=r"exchange 'tse': set codes, region under \[providers.tse\]"):
-        StocksProvider(StocksProvider.Settings(calendar="XTKS"), make_context(tmp_path, "tse"))
+        provider.candle_markets(MarketQuery())
 
 
 def test_the_sessions_are_those_of_the_exchange(make_stand: MakeStand) -> None:

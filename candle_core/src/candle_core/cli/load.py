@@ -51,6 +51,7 @@ class Reading:
     count: int | None
     as_of: str | None
     fill: str
+    adjust: str
 
     async def batches(self, candles: Candles) -> AsyncIterator[tuple[str, CandleBatch]]:
         """The candles of one symbol after the other, in order, never more than `CHUNK` at once.
@@ -94,6 +95,7 @@ class Reading:
             "end": self.end,
             "as_of": self.as_of,
             "fill": self.fill,
+            "adjust": self.adjust,
         }
 
 
@@ -115,6 +117,13 @@ class Reading:
     help="flat: a candle at the close before, without volume, where it is proven that nothing was traded.",
 )
 @click.option(
+    "--adjust",
+    type=click.Choice(["raw", "splits", "all"]),
+    default="raw",
+    show_default=True,
+    help="splits: in today's shares. all: dividends reinvested as well.",
+)
+@click.option(
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write here; the file appears when whole."
 )
 def load(
@@ -126,6 +135,7 @@ def load(
     form: str | None,
     as_of: str | None,
     fill: str,
+    adjust: str,
     output: Path | None,
 ) -> int:
     """Read stored candles; nobody is asked for more. `candle collect` fetches them first.
@@ -141,9 +151,10 @@ def load(
       candle load BINANCE SPOT BTC/USDT 1m -o btc.parquet
       candle load BINANCE SPOT BTC/USDT 1d --as-of 2024-01-31T12:00
       candle load BINANCE SPOT BTC/USDT ETH/USDT 7m --fill flat -o both.parquet
+      candle load NASDAQ AAPL 1w --adjust all
     """
     target = Target.of(words)
-    reading = Reading(target, start, end, count, as_of, fill)
+    reading = Reading(target, start, end, count, as_of, fill, adjust)
     check_range(start, end)
     check_range(as_of, None)
     chosen = _format(session, form, output)

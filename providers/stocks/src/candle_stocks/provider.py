@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from pydantic import AnyHttpUrl, Field, PositiveFloat
@@ -103,21 +104,36 @@ class StocksProvider:
 
     def __init__(self, settings: Settings, context: PluginContext) -> None:
         self.settings, self.context = settings, context
-        self._exchange = _exchange(settings, context.name)
-        self._calendar = Calendar(
-            self._exchange.calendar, context.cache_dir, settings.corrections, logger=context.logger
-        )
         self._yahoo = Yahoo(_text(settings.chart_url), settings.timeout, context)
         self._charts = YahooSource(self._yahoo)
-        self._candles: YahooSource | NaverSource = self._charts
         if settings.source == naver.NAME:
             if self._exchange.calendar != "XKRX":
                 raise ConfigError(f"[providers.{context.name}] source = 'naver' is for Korean stocks alone")
-            source = Naver(_text(settings.naver_url), settings.timeout, context)
-            self._candles = NaverSource(source, self._charts, self._calendar)
             self.capabilities = replace(
                 self.capabilities, timeframes=("1d",), anchors=(Anchor.END,), page_limit=MOST, sources={naver.NAME: 0}
             )
+
+    @cached_property
+    def _exchange(self) -> Exchange:
+        """What is asked for. Not when it is built: the plugin's own name, ``stocks``, stands for none.
+
+        Raises:
+            ConfigError: nothing is known of it.
+        """
+        return _exchange(self.settings, self.context.name)
+
+    @cached_property
+    def _calendar(self) -> Calendar:
+        settings, context = self.settings, self.context
+        return Calendar(self._exchange.calendar, context.cache_dir, settings.corrections, logger=context.logger)
+
+    @cached_property
+    def _candles(self) -> YahooSource | NaverSource:
+        settings = self.settings
+        if settings.source != naver.NAME:
+            return self._charts
+        source = Naver(_text(settings.naver_url), settings.timeout, self.context)
+        return NaverSource(source, self._charts, self._calendar)
 
     # ── candles ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

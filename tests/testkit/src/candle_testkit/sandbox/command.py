@@ -88,6 +88,7 @@ async def _run(exchange: Sandbox, as_json: bool) -> None:
             click.echo("To use it, put this in candle.toml, and the same under [providers.upbit]:\n")
             click.echo(f'[providers.binance]\nrest_url = "{url}"')
             if len(exchange.stocks):
-                click.echo(f"\nYahoo's chart and screener are there as well, with {len(exchange.stocks)} stocks.")
+                click.echo(f"\nYahoo is there as well, with {len(exchange.stocks)} stocks:\n")
+                click.echo(f'[providers.nasdaq]\nchart_url = "{url}"')
 
     await exchange.serve(ready, stop)
