@@ -73,8 +73,9 @@ def test_a_wheel_holds_the_package_and_its_licence(found: Distribution, wheels: 
     with zipfile.ZipFile(wheels[found.name]) as wheel:
         names = set(wheel.namelist())
         source = found.folder / "src"
-        files = [file for file in source.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
-        expected = {file.relative_to(source).as_posix() for file in files}
+        files = {file.relative_to(source) for file in source.rglob("*") if file.is_file()}
+        caches = {file for file in files if any(part[0] == "." or part == "__pycache__" for part in file.parts)}
+        expected = {file.as_posix() for file in files - caches}
         assert f"{found.import_name}/py.typed" in expected
         assert {name for name in names if ".dist-info/" not in name} == expected
         (licence,) = [name for name in names if name.endswith(".dist-info/licenses/LICENSE")]
