@@ -16,10 +16,12 @@ _COLUMNS = [
     Column("id"),
     Column("trade type", spare=True),
     Column("status"),
-    Column("price tick", right=True),
-    Column("amount step", right=True),
+    Column("currency", spare=True),
+    Column("price tick", right=True, spare=True),
+    Column("amount step", right=True, spare=True),
     Column("min notional", right=True, spare=True),
     Column("listed", spare=True),
+    Column("name", spare=True),
 ]
 
 
@@ -68,10 +70,12 @@ def _row(market: Market) -> tuple[Any, ...]:
         market.native_id,
         market.tradetype,
         market.status.value,
+        None if "/" in market.ccxt_symbol else market.quote,  # else the symbol tells it
         market.price_tick,
         market.amount_step,
         market.min_notional,
         None if market.listed is None else iso(market.listed),
+        market.title or None,
     )
 
 
