@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from bench import budget, collect, decode, modes, parallel, postgres, storage, symbols, writer
+from bench import budget, collect, decode, modes, parallel, postgres, storage, symbols, update, writer
 
 MEASURES: dict[str, Callable[[], None]] = {
     "storage": storage.run,
@@ -15,6 +15,7 @@ MEASURES: dict[str, Callable[[], None]] = {
     "parallel": parallel.run,
     "budget": budget.run,
     "writer": writer.run,
+    "update": update.run,
 }
 
 

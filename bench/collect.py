@@ -72,9 +72,10 @@ def measure(candles: int) -> Figures:
 
 
 @contextmanager
-def sandbox() -> Iterator[str]:
+def sandbox(*options: str) -> Iterator[str]:
     """A sandbox exchange in a process of its own; its URL."""
     command = [sys.executable, "-c", "from candle_core.cli import main; main()", "sandbox", "--json", "--no-limits"]
+    command += options
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
             assert process.stdout is not None

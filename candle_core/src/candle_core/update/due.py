@@ -111,8 +111,10 @@ def last_known(record: SymbolRecord) -> int | None:
 
 
 def beginning(market: Market, grid: Grid) -> int:
-    """From where on a market may have candles: since it was listed, where the exchange says when; else all time."""
-    return 0 if market.listed is None else grid.floor(market.listed)
+    """From where on a market may have candles: since it was listed, where the exchange says when; else since 1970."""
+    if market.listed is not None:
+        return grid.floor(market.listed)
+    return grid.after(grid.ceil(0))  # what is asked begins a slot earlier, and exchanges refuse negative moments
 
 
 def _told(facts: Iterable[Coverage]) -> Iterable[Coverage]:
