@@ -27,6 +27,7 @@ class ExampleSettings(Settings):
     api_key: SecretStr | None = None
     keys: dict[str, SecretStr] = Field(default_factory=dict)
     inner: Inner = Inner()
+    inners: tuple[Inner, ...] = ()
 
 
 @pytest.fixture
@@ -136,8 +137,9 @@ def test_a_wrong_file(folder: Path, text: str, words: list[str]) -> None:
         ("providers.example.timeout = 'long'\n", ["line 1", "'timeout'"]),
         ("[providers.example.inner]\ndept = 3\n", ["line 2", "'dept'", "did you mean 'depth'"]),
         ("[providers.example.inner]\ndepth = 'x'\n", ["line 2", "'inner.depth'"]),
+        ("[[providers.example.inners]]\ndept = 3\n", ["'dept'", "did you mean 'depth'"]),
     ],
-    ids=["typo", "type", "dotted", "nested-typo", "nested-type"],
+    ids=["typo", "type", "dotted", "nested-typo", "nested-type", "listed-typo"],
 )
 def test_a_wrong_table(folder: Path, text: str, words: list[str]) -> None:
     write(folder, text)

@@ -263,13 +263,22 @@ def _problem(
 
 
 def _fields(model: type[BaseModel], keys: tuple[str, ...]) -> tuple[str, ...]:
-    """The keys that are valid in a table inside a plugin's table."""
+    """The keys that are valid in a table inside a plugin's table, or in one of a list of tables."""
     for key in keys:
-        inner = model.model_fields[key].annotation if key in model.model_fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        if key.isdecimal():
+            continue  # which one of a list
+        inner = _model_in(model.model_fields[key].annotation) if key in model.model_fields else None
+        if inner is None:
             return ()
         model = inner
-    return tuple(model.model_fields)
+    return tuple(field.alias or name for name, field in model.model_fields.items())
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field holds, by itself or within a list, a tuple, an optional."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _model_in(inner))), None)
 
 
 def _may_be_shown(model: type[BaseModel], keys: tuple[str, ...], values: Mapping[str, Any]) -> bool:

@@ -12,8 +12,9 @@ from candle_testkit.sandbox.stocks_holidays import EXAM_DAYS
 from candle_testkit.sandbox.stocks_sessions import NEW_YORK, SEOUL, TOKYO, Place
 
 FIRST, LAST = date(2010, 1, 1), date(2027, 11, 1)
-# What exchange_calendars 4.13 does not know: the local elections of 2026, and exam days from 2021 on.
-ELECTION = date(2026, 6, 3)
+# What exchange_calendars 4.13 does not know: the local elections of 2026, Constitution Day and the day after Labour
+# Day, holidays since 2026, and exam days from 2021 on.
+CLOSED_UNKNOWN = {date(2026, 6, 3), date(2026, 7, 17), date(2027, 5, 3), date(2027, 7, 19)}
 EXAMS_UNKNOWN = {day for day in EXAM_DAYS if day.year >= 2021}
 
 
@@ -43,8 +44,8 @@ def test_sessions_are_those_of_an_independent_calendar(place: Place, name: str) 
         # Until November 2011 lunch began at 11:00, which it does not know either.
         theirs = {day: hours for day, hours in theirs.items() if day.year >= 2012}
     if place is SEOUL:
-        del theirs[ELECTION]
-        theirs = {day: hours for day, hours in theirs.items() if day not in EXAMS_UNKNOWN}
+        assert theirs.keys() >= CLOSED_UNKNOWN
+        theirs = {day: hours for day, hours in theirs.items() if day not in EXAMS_UNKNOWN | CLOSED_UNKNOWN}
     mine = {day: hours for day, hours in sessions(place).items() if min(theirs) <= day <= LAST}
     if place is SEOUL:
         mine = {day: hours for day, hours in mine.items() if day not in EXAMS_UNKNOWN}

@@ -113,8 +113,10 @@ def seoul_holidays(year: int) -> set[date]:
     national = {date(year, 3, 1), date(year, 8, 15), date(year, 10, 3)}
     if year >= 2013:
         national.add(date(year, 10, 9))
-    children, christmas = date(year, 5, 5), date(year, 12, 25)
-    plain = {date(year, 1, 1), date(year, 5, 1), date(year, 6, 6), buddha, christmas}
+    if year >= 2026:
+        national.add(date(year, 7, 17))
+    labour, children, christmas = date(year, 5, 1), date(year, 5, 5), date(year, 12, 25)
+    plain = {date(year, 1, 1), labour, date(year, 6, 6), buddha, christmas}
     holidays = feasts | national | plain | {children} | {day for day in _SEOUL_CLOSED if day.year == year}
     made_up: list[date] = []
     if year >= 2014:
@@ -122,6 +124,7 @@ def seoul_holidays(year: int) -> set[date]:
         made_up += [children] * (children.weekday() >= _SATURDAY or children == buddha)
     made_up += [day for day in national if day.weekday() >= _SATURDAY and day >= date(2021, 8, 1)]
     made_up += [day for day in (buddha, christmas) if day.weekday() >= _SATURDAY and year >= 2023]
+    made_up += [labour] * (labour.weekday() >= _SATURDAY and year >= 2026)
     for day in sorted(made_up):
         holidays.add(_next_free(day, holidays))
     last = date(year, 12, 31)
