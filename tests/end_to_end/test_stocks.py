@@ -210,3 +210,23 @@ async def test_korean_days_come_from_naver_where_the_toml_says_so(make_world: Ma
     np.testing.assert_array_equal(batch.close, truth["close"])
     assert (report.missing, report.proven_empty) == (0, 0)
     assert report.out_of_reach > 100, "before the split Naver's prices are rounded in today's shares"
+
+
+async def test_a_whole_exchange_is_kept_fresh(make_world: MakeWorld) -> None:
+    world = make_world(APPLE, MICROSOFT, META, GONE, THIN, SAMSUNG, at="2023-10-11T12:00")
+    async with candle_core.open(world.tables()) as candles:
+        result = await candles.active_update("STOCK", "NASDAQ", "SPOT", timeframes=["1d"], start="2023-01-03")
+    assert [symbol.base for symbol in result.success_symbols] == ["AAPL", "ATVI", "META", "MSFT", "THIN"]
+    assert result.requests == 5, "one chart each"
+    world.sandbox.clock.set("2023-10-17T12:00")
+    world.asked()
+    async with candle_core.open(world.tables()) as candles:
+        fresh = await candles.passive_update()
+    assert [symbol.base for symbol in fresh.success_symbols] == ["AAPL", "META", "MSFT", "THIN"]
+    assert [(symbol.base, "may be delisted" in cause) for symbol, cause in fresh.failed_symbols] == [("ATVI", True)]
+    assert world.asked() == 1 + 5, "the clock, and one chart each"
+    async with candle_core.open(world.tables()) as candles:
+        again = await candles.passive_update()
+        frame = await candles.load_many(["AAPL", "MSFT"], "1w", exchange="NASDAQ", adjust="all")
+    assert (again.requests, len(again.skipped_symbols)) == (0, 5), "no session has ended, and the dead are asked daily"
+    assert len(frame["AAPL"]) == len(frame["MSFT"]) > 35
