@@ -21,7 +21,7 @@ def test_every_example_in_it_is_a_valid_setting(candle: Candle, folder: Path) ->
     candle("init")
     file = folder / "candle.toml"
     text, count = re.subn(r"(?m)^# (?=\w+ = )", "", file.read_text())
-    assert count == 5
+    assert count == 6
     file.write_text(text)
     states = {one["name"]: one for one in candle("plugins", "--check", "--json").document["plugins"]}
     assert [states[name]["error"] for name in ("binance", "sqlite")] == ["", ""]
