@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "markets": "List what an exchange trades.",
     "plan": "Say what a collection would ask for, and what that costs.",
     "collect": "Fetch the candles that are missing and keep them.",
+    "update": "Keep many symbols fresh, once or again and again.",
     "stream": "Print candles in time order while they are being collected.",
     "load": "Read candles from the database, as a table or a file.",
     "chart": "Draw candles, in the terminal or on a page.",
@@ -97,7 +98,7 @@ def candle() -> None:
       candle load BINANCE SPOT BTC/USDT 1m --count 20          look at them
 
     Every command takes --config FILE, --json and --verbose. It ends with 0 (done), 1 (partly failed),
-    2 (bad input) or 3 (nothing reachable).
+    2 (bad input), 3 (nothing reachable) or 4 (another update of this database runs).
     """
 
 

@@ -48,6 +48,8 @@ async def update_every(
     next beat, and holds up no other.
 
     Args:
+        kernel: whose providers are asked.
+        timeframe: ccxt's notation; on an exchange's own grid where it has it.
         exchanges: each is run by itself.
         run: updates one exchange.
         tell: called with what came of each run.

@@ -44,7 +44,9 @@ def only_update(place: str) -> Iterator[None]:
         connection = _locked(file)
     except (OSError, sqlite3.Error) as error:
         if _is_busy(error):
-            raise UpdateRunningError(f"{_name(holder)} updates {place!r} already; end it, or let it do the work") from error
+            raise UpdateRunningError(
+                f"{_name(holder)} updates {place!r} already; end it, or let it do the work"
+            ) from error
         _log.warning("whether another update runs cannot be told, because %r cannot be used: %s", str(file), error)
         yield
         return
