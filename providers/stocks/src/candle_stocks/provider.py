@@ -41,7 +41,7 @@ from candle_stocks.naver import pages as naver
 from candle_stocks.naver.pages import NaverSource
 from candle_stocks.naver.source import MOST, Naver
 from candle_stocks.yahoo import source as yahoo
-from candle_stocks.yahoo.chart import Meta, meta_of, parse
+from candle_stocks.yahoo.chart import Meta, body_of, meta_of, parse
 from candle_stocks.yahoo.listing import listing
 from candle_stocks.yahoo.session import COSTS, Yahoo
 from candle_stocks.yahoo.source import YahooSource
@@ -159,12 +159,12 @@ class StocksProvider:
 
     @hookimpl
     def candle_decode(self, raw: Any) -> CandleBatch:
-        """Candles from the body of a chart of any interval, by the splits that it tells itself.
+        """Candles from the body of a chart of any interval, or from what was parsed of it, by the splits that it tells.
 
         Raises:
             MalformedAnswerError: it is no chart.
         """
-        body = raw if isinstance(raw, bytes) else str(raw).encode()
+        body = body_of(raw)
         chart = parse(body, meta_of(body).data_granularity)
         return history.candles(chart, chart.splits)
 

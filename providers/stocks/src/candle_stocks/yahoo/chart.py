@@ -106,15 +106,20 @@ class Chart:
     dividends: tuple[tuple[int, float], ...]
 
 
-def parse(body: bytes, interval: str) -> Chart:
+def parse(body: bytes, interval: str, start: int | None = None) -> Chart:
     """The chart in the body of an answer.
 
     Rows of nothing but nulls, live ones, those of a day that is not over, and intraday those outside regular hours are
     left out.
 
+    Args:
+        body: as it came, unpacked.
+        interval: the one that was asked for.
+        start: from when on it was asked for, UTC ms; None: it is not known.
+
     Raises:
-        MalformedAnswerError: another form or interval, columns of different lengths, a row that lacks a part, or times
-            that do not rise.
+        MalformedAnswerError: another form, interval or range, columns of different lengths, a row that lacks a part, or
+            times that do not rise.
     """
     try:
         (result,) = _decoder.decode(body).chart.result
@@ -123,6 +128,8 @@ def parse(body: bytes, interval: str) -> Chart:
     if result.meta.data_granularity != interval:
         raise MalformedAnswerError(f"asked for {interval!r}, Yahoo answered {result.meta.data_granularity!r}")
     seconds, columns = _rows(result)
+    if start is not None:
+        _check_start(seconds, result.meta, start)
     kept = _settled(seconds, columns["volume"], result.meta, interval)
     return Chart(
         result.meta,
@@ -144,6 +151,27 @@ def meta_of(body: bytes) -> Meta:
     except (msgspec.MsgspecError, ValueError) as error:
         raise MalformedAnswerError(f"not a chart: {error}; the answer begins {beginning(body)}") from error
     return result.meta
+
+
+def body_of(raw: Any) -> bytes:
+    """The body of a chart that somebody holds: as it came, as text, or parsed.
+
+    Raises:
+        MalformedAnswerError: nothing that JSON could tell.
+    """
+    if isinstance(raw, bytes):
+        return raw
+    try:
+        return raw.encode() if isinstance(raw, str) else msgspec.json.encode(raw)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise MalformedAnswerError(f"not a chart, but a {type(raw).__name__}: {error}") from error
+
+
+def _check_start(seconds: Ints, meta: Meta, start: int) -> None:
+    """Rows of long before are the answer to another question. The last trade is told wherever one asks from."""
+    early = seconds[(seconds < start // 1000 - _DAY) & (seconds != (meta.regular_market_time or 0))]
+    if len(early):
+        raise MalformedAnswerError(f"asked from {iso(start)} on, Yahoo answered from {iso(int(early[0]) * 1000)} on")
 
 
 def _rows(result: _Result) -> tuple[Ints, dict[str, Floats]]:
@@ -177,8 +205,8 @@ def _settled(seconds: Ints, volume: Floats, meta: Meta, interval: str) -> np.nda
             days = (seconds + meta.gmtoffset) // _DAY
             kept &= days != days[-1]
         return kept
-    if live and volume[-1] == 0:
-        kept[-1] = False
+    if live:
+        kept &= (seconds != seconds[-1]) | (volume != 0)
     if meta.trading_periods is not None:
         kept &= _inside(seconds, _regular(meta.trading_periods))
     return kept

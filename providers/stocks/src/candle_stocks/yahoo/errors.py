@@ -35,7 +35,15 @@ _BY_STATUS: Final[Mapping[int, tuple[type[ProviderError], str]]] = {
 
 
 class NothingThereError(BadRequestError):
-    """The market has no data at all in the range asked for: an empty answer in the form of an error."""
+    """The market has no data at all in the range asked for: an empty answer in the form of an error.
+
+    Attributes:
+        size: bytes of the answer.
+    """
+
+    def __init__(self, message: str, size: int) -> None:
+        super().__init__(message)
+        self.size = size
 
 
 def error_for(status: int, body: bytes, *, retry_after: str | None = None) -> ProviderError:
@@ -54,7 +62,7 @@ def error_for(status: int, body: bytes, *, retry_after: str | None = None) -> Pr
     if status >= 500:
         return TransientError(f"{text} (it may pass)")
     if status == 400 and said.startswith("Data doesn't exist"):
-        return NothingThereError(text)
+        return NothingThereError(text, len(body))
     kind, advice = _BY_STATUS.get(status, (MalformedAnswerError, "this is not how Yahoo answers; check chart_url"))
     if kind is MarketGoneError and not said:
         kind, advice = BadRequestError, "nothing is there; check chart_url"

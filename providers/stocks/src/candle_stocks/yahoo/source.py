@@ -77,8 +77,8 @@ class YahooSource:
         try:
             with self._yahoo.prepaid():
                 chart, answer = self._ask(market, interval, span.start - lead, end)
-        except NothingThereError:
-            return Page.of(replace(request, span=span), CandleBatch.empty(), answered_at=now)
+        except NothingThereError as error:
+            return Page.of(replace(request, span=span), CandleBatch.empty(), answered_at=now, size=error.size)
         days = self._days_for(market, chart, span, interval, partial=end < now)
         batch = history.candles(chart, days.splits if days else chart.splits)
         batch = batch[int(batch.open_time.searchsorted(span.start)) :][: request.limit]
@@ -96,7 +96,7 @@ class YahooSource:
             "period1": start // 1000, "period2": -(-end // 1000), "interval": interval, "includePrePost": "false",
             "events": "div,splits,capitalGains",
         })  # fmt: skip
-        chart = parse(answer.body, interval)
+        chart = parse(answer.body, interval, start)
         told = chart.meta.symbol.upper(), chart.meta.currency
         if told != (market.native_id.upper(), market.quote):
             raise MalformedAnswerError(
