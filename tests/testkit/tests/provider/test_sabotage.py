@@ -25,7 +25,7 @@ def sabotages(file: Path) -> Sequence[Any]:
     return found
 
 
-FILES = (HERE / "sabotaged.py", HERE / "sabotaged_upbit.py")
+FILES = (HERE / "sabotaged.py", HERE / "sabotaged_upbit.py", HERE / "sabotaged_stocks.py")
 SABOTAGES = [(file, one) for file in FILES for one in sabotages(file)]
 
 

@@ -31,6 +31,8 @@ from candle_hookspecs import (
     Anchor,
     BadRequestError,
     CandleSpecs,
+    CoverageState,
+    Evidence,
     FetchRequest,
     Kind,
     MalformedAnswerError,
@@ -48,8 +50,8 @@ from candle_hookspecs import (
     WarmupScope,
 )
 from candle_testkit.context import OpenGate, make_context
-from candle_testkit.contracts.scenes import BINANCE, DAY, DOUBLED, HOLE, NOW, Scene
-from candle_testkit.contracts.stage import LATEST_LAG, MINUTE, UNITS, Stage
+from candle_testkit.contracts.scenes import ABSENCES, BINANCE, MINUTE, Scene
+from candle_testkit.contracts.stage import LATEST_LAG, UNITS, Stage
 from candle_testkit.sandbox import Sandbox
 
 FAULTS: Final = [
@@ -67,6 +69,16 @@ FAULTS: Final = [
     pytest.param("reordered", {}, MalformedAnswerError, (), id="reordered"),
     pytest.param("other_range", {}, MalformedAnswerError, (), id="other-range"),
 ]
+WRONG_NAMES: Final = {
+    # what is asked for, made of another market's base and quote; that base is `cut` and `last`
+    "unknown-pair": "NOPE/{quote}",
+    "unknown": "NOPE",
+    "slash-moved": "{cut}/{last}{quote}",
+    "settled": "{base}/{quote}:{quote}",
+    "blank": "{base} {quote}",
+    "slash": "/",
+    "long": "x" * 40,
+}
 anchors = pytest.mark.parametrize("anchor", list(Anchor), ids=str)
 
 
@@ -89,7 +101,7 @@ class ProviderContract:
 
     @classmethod
     def open_sandbox(cls) -> Sandbox:
-        """The exchange, with the markets of the scene and a clock that stands still at `NOW`."""
+        """The exchange, with the markets of the scene and a clock that stands still."""
         return cls.scene.open()
 
     @pytest.fixture(scope="class")
@@ -148,13 +160,13 @@ class ProviderContract:
         listed = stage.scene.listed
         assert sorted(market.native_id for market in markets) == sorted(listed)
         for market in markets:
-            config = listed[market.native_id]
-            assert (market.base, market.quote) == (config.base, config.quote)
-            assert market.ccxt_symbol == f"{config.base}/{config.quote}"
+            wanted = listed[market.native_id]
+            assert (market.base, market.quote) == (wanted.base, wanted.quote)
+            assert market.ccxt_symbol == wanted.symbol
             assert market.exchange == self.name.upper()
-            steps = (Decimal(config.tick), Decimal(config.step)) if stage.scene.tells_steps else (None, None)
+            steps = tuple(None if step is None else Decimal(step) for step in (wanted.tick, wanted.step))
             assert (market.price_tick, market.amount_step) == steps
-            assert (market.status is MarketStatus.TRADING) == (config.delisted is None)
+            assert (market.status is MarketStatus.TRADING) == wanted.trading
             bounds = [getattr(market, one.name) for one in fields(Market) if one.name.startswith(("min_", "max_"))]
             assert all(bound is None or isinstance(bound, Decimal) for bound in bounds)
 
@@ -173,20 +185,23 @@ class ProviderContract:
         name = getattr(wanted, spelling)
         assert stage.market(name.lower() if lower else name) == wanted
 
-    @pytest.mark.parametrize("name", ["NOPE/USDT", "NOPE", "ET/HBTC", "ETH/BTC:BTC", "ETH BTC", "/", "x" * 40])
-    def test_unknown_market_is_an_empty_list(self, stage: Stage, name: str) -> None:
+    @pytest.mark.parametrize("pattern", WRONG_NAMES.values(), ids=WRONG_NAMES)
+    def test_unknown_market_is_an_empty_list(self, stage: Stage, pattern: str) -> None:
         """A name that no market has is answered by an empty list, not by an error or another market."""
+        other = stage.scene.listed[stage.scene.other]
+        name = pattern.format(base=other.base, quote=other.quote, cut=other.base[:-1], last=other.base[-1:])
         assert list(stage.call("candle_markets", MarketQuery(name=name))) == []
 
     def test_own_requests_pass_the_gate(self, stage: Stage) -> None:
         """What it sends on its own account is spent before and observed after, to the last unit."""
-        for query in (MarketQuery(), MarketQuery(name="ETH/BTC")):
+        scene = stage.scene
+        for query in (MarketQuery(), MarketQuery(name=scene.listed[scene.other].symbol)):
             stage.call("candle_markets", query)
         stage.call("candle_warmup", WarmupScope())
-        meter = stage.scene.own_meter
-        spent = sum(costs.get(meter, 0) for costs in stage.gate.spent)
+        spent = stage.spent()
         assert spent == sum(request.weight for request in stage.sandbox.ledger.requests())
-        assert [stage.used(feedback, meter) for feedback in stage.gate.observed][-1:] == [spent]
+        if scene.meter is not None:
+            assert [stage.used(feedback, scene.own_meter) for feedback in stage.gate.observed][-1:] == [spent]
 
     # ── a page ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -194,46 +209,38 @@ class ProviderContract:
     @pytest.mark.parametrize("limit", [1, 7, 0])
     def test_page_holds_the_rows_nearest_to_its_anchor(self, stage: Stage, anchor: Anchor, limit: int) -> None:
         """In the middle of history a page is the true rows nearest to the anchor, as many as the limit allows."""
-        page = stage.fetch(self._request(stage, DAY, anchor, limit))
-        assert len(page.batch) == min(limit or stage.provider.capabilities.page_limit, 1440)
+        request = self._request(stage, stage.scene.day, anchor, limit)
+        there = len(stage.truth(request, stage.scene.day)["open_time"])
+        assert there > 7, "the day is not as the scene says"
+        page = stage.fetch(request)
+        # Rows beyond the day are welcome, so what is there is the least.
+        assert min(request.limit, there) <= len(page.batch) <= request.limit
         stage.check_rows(page)
 
     @anchors
     def test_every_timeframe(self, stage: Stage, anchor: Anchor) -> None:
         """Every timeframe it declares is the exchange's own."""
         for timeframe in stage.provider.capabilities.timeframes:
-            span = Span(NOW - 8 * int(timeframe[:-1]) * UNITS[timeframe[-1]], NOW)
+            span = Span(stage.scene.now - 8 * int(timeframe[:-1]) * UNITS[timeframe[-1]], stage.scene.now)
             stage.check_rows(stage.fetch(self._request(stage, span, anchor, 5, timeframe=timeframe)))
 
     @anchors
     def test_open_candle_is_there(self, stage: Stage, anchor: Anchor) -> None:
         """The candle still open comes too; the kernel decides what is final."""
-        page = stage.fetch(self._request(stage, Span(NOW - 10 * MINUTE, NOW + 10 * MINUTE), anchor, 100))
+        now = stage.scene.now
+        page = stage.fetch(self._request(stage, Span(now - 10 * MINUTE, now + 10 * MINUTE), anchor, 100))
         stage.check_rows(page)
-        assert page.batch.last == NOW - NOW % MINUTE
+        assert page.batch.last == now - now % MINUTE
 
     @anchors
-    @pytest.mark.parametrize(
-        ("role", "span"),
-        [
-            ("main", Span(HOLE.start - 5 * MINUTE, HOLE.end + 5 * MINUTE)),
-            ("main", HOLE),
-            ("main", Span(HOLE.start + MINUTE, HOLE.start + 9 * MINUTE)),
-            ("main", Span.of("2022-12-14", "2022-12-14T12:00")),
-            ("main", Span.of("2022-12-15T09:00", "2022-12-15T10:30")),
-            ("ended", Span.of("2024-02-20T00:30", "2024-02-20T02:00")),
-            ("ended", Span.of("2024-02-21", "2024-02-22")),
-            ("main", Span(NOW + 60 * MINUTE, NOW + 90 * MINUTE)),
-        ],
-        ids=["hole", "in-hole", "deep-in-hole", "unlisted", "listing", "delisting", "delisted", "future"],
-    )
-    def test_where_candles_are_absent(self, stage: Stage, anchor: Anchor, role: str, span: Span) -> None:
+    @pytest.mark.parametrize("case", ABSENCES)
+    def test_where_candles_are_absent(self, stage: Stage, anchor: Anchor, case: str) -> None:
         """A hole longer than a page, before listing, after delisting, the future: true rows, no false claim.
 
         Where the exchange forgets what is delisted, that market is gone, from the list too.
         """
-        request = self._request(stage, span, anchor)
-        name = getattr(stage.scene, role)
+        role, span = stage.scene.absences[case]
+        name, request = stage.scene.name(role), self._request(stage, span, anchor)
         if role == "ended" and stage.scene.forgets:
             assert not stage.call("candle_markets", MarketQuery(name=name))
             ended = replace(request, markets=(replace(request.market, native_id=name),))
@@ -245,7 +252,7 @@ class ProviderContract:
     @anchors
     def test_walk_loses_and_repeats_nothing(self, stage: Stage, anchor: Anchor) -> None:
         """Page after page across a hole, a quiet stretch and rows off the grid, every candle comes once."""
-        whole = Span(DOUBLED - 899 * MINUTE, HOLE.end + 500 * MINUTE)
+        whole = stage.scene.walked
         request = self._request(stage, whole, anchor, min(300, stage.provider.capabilities.page_limit))
         truth = stage.truth(request, whole)["open_time"]
         assert len(truth) == stage.scene.walk, "this stretch of history is not as the scene says"
@@ -260,6 +267,24 @@ class ProviderContract:
             left = Span(done.end, left.end) if anchor is Anchor.START else Span(left.start, done.start)
         np.testing.assert_array_equal(np.sort(found), truth)
 
+    def test_what_is_out_of_reach_is_declared(self, stage: Stage) -> None:
+        """What the exchange looks back to no more is declared out of reach, never empty; what is nearer is there."""
+        if not stage.scene.reach:
+            pytest.skip("the exchange looks back to the beginning")
+        for timeframe, reach in stage.scene.reach.items():
+            edge, anchor = stage.scene.now - reach, stage.provider.capabilities.anchors[0]
+            lost = Span(edge - 9 * UNITS["d"], edge - 3 * UNITS["d"])
+            page = stage.call("candle_fetch", self._request(stage, lost, anchor, timeframe=timeframe))
+            told = {(proof.state, proof.evidence) for proof in page.proofs}
+            assert told == {(CoverageState.OUT_OF_REACH, Evidence.DECLARED)}, f"{lost} is out of reach, not {told}"
+            assert (len(page.batch), page.asserted) == (0, None)
+            stage.check_reach(page, lost, edge)
+            across = Span(edge - UNITS["d"], edge + 3 * UNITS["d"])
+            page = stage.fetch(self._request(stage, across, anchor, timeframe=timeframe))
+            left = Span(stage.check_reach(page, Span(across.start, edge), edge), across.end)
+            assert len(page.batch.between(left)), "this stretch of history is not as the scene says"
+            stage.check_rows(replace(page, request=replace(page.request, span=left)))
+
     @anchors
     @pytest.mark.parametrize(
         ("kind", "options"),
@@ -268,9 +293,11 @@ class ProviderContract:
     )  # fmt: skip
     def test_lies_are_asserted_at_most(self, stage: Stage, anchor: Anchor, kind: str, options: dict[str, Any]) -> None:
         """An answer that leaves rows out is not believed where a second look can tell."""
-        request = self._request(stage, Span(DAY.start, DAY.start + 500 * MINUTE), anchor)
+        day = stage.scene.day
+        request = self._request(stage, Span(day.start, min(day.start + 500 * MINUTE, day.end)), anchor)
         stage.sandbox.faults.script(kind, **options)
         page = stage.call("candle_fetch", request)
+        stage.check_existence(page)
         # Rows left out next to the anchor cannot be noticed in one answer; between anchor and far end they can.
         near = (kind, options.get("keep", options.get("side")))
         unseen = {
@@ -284,15 +311,18 @@ class ProviderContract:
 
     def test_feedback_is_what_the_exchange_counted(self, stage: Stage) -> None:
         """`Page.feedback` says what the exchange says was spent."""
-        request = self._request(stage, DAY, stage.provider.capabilities.anchors[0])
+        meter = stage.scene.meter
+        if meter is None:
+            pytest.skip("the wire tells nothing of what was spent")
+        request = self._request(stage, stage.scene.day, stage.provider.capabilities.anchors[0])
         for _ in range(3):
             page = stage.fetch(request)
-            charged = [one for one in stage.sandbox.ledger.requests() if one.limit == stage.sent().limit]
-            assert stage.used(page.feedback, stage.scene.meter) == sum(one.weight for one in charged)
+            charged = [one for one in stage.sandbox.ledger.requests() if one.limit == stage.asked().limit]
+            assert stage.used(page.feedback, meter) == sum(one.weight for one in charged)
 
     def test_decode_reads_the_wire(self, stage: Stage) -> None:
         """`candle_decode` makes of the wire's own body, or of its parsed rows, what `candle_fetch` returned."""
-        page = stage.fetch(self._request(stage, DAY, stage.provider.capabilities.anchors[0]))
+        page = stage.fetch(self._request(stage, stage.scene.day, stage.provider.capabilities.anchors[0]))
         body = stage.body()
         assert stage.call("candle_decode", body) == page.batch
         assert stage.call("candle_decode", json.loads(body)) == page.batch
@@ -318,14 +348,16 @@ class ProviderContract:
         """429 and 418 come with the exchange's own wait; a ban is told from a slowdown."""
         caught = self._caught(stage, RateLimitedError, kind, retry_after=wait)
         assert isinstance(caught, RateLimitedError)
-        assert (caught.retry_after, caught.banned) == (stage.scene.waits.get(kind, wait), kind == "banned")
+        banned = kind == "banned" and stage.scene.tells_bans
+        assert (caught.retry_after, caught.banned) == (stage.scene.waits.get(kind, wait), banned)
 
     def test_unknown_names_are_told(self, stage: Stage) -> None:
         """A timeframe that the exchange does not have is a bad request, a market that it does not have is gone."""
-        request = self._request(stage, DAY, stage.provider.capabilities.anchors[0])
+        request = self._request(stage, stage.scene.day, stage.provider.capabilities.anchors[0])
         with pytest.raises(BadRequestError):
             stage.call("candle_fetch", replace(request, timeframe="7m"))
-        gone = replace(request.market, native_id=stage.scene.absent, ccxt_symbol="GONE/USDT", base="GONE")
+        symbol = request.market.ccxt_symbol.replace(request.market.base, "GONE")
+        gone = replace(request.market, native_id=stage.scene.absent, ccxt_symbol=symbol, base="GONE")
         with pytest.raises(MarketGoneError):
             stage.call("candle_fetch", replace(request, markets=(gone,)))
 
@@ -337,7 +369,7 @@ class ProviderContract:
         before = clock.now()
         info = stage.call("candle_warmup", WarmupScope())
         assert before <= info.local_time <= clock.now()
-        assert NOW - LATEST_LAG < info.server_time <= NOW
+        assert stage.scene.now - LATEST_LAG < info.server_time <= stage.scene.now
         assert not info.markets
         assert stage.sandbox.ledger.count() <= 1
         listing = stage.call("candle_markets", MarketQuery())
@@ -345,7 +377,7 @@ class ProviderContract:
 
     def test_close_may_come_twice(self, stage: Stage) -> None:
         """Closing twice is harmless."""
-        stage.fetch(self._request(stage, DAY, stage.provider.capabilities.anchors[0], 1))
+        stage.fetch(self._request(stage, stage.scene.day, stage.provider.capabilities.anchors[0], 1))
         stage.call("candle_close")
         stage.call("candle_close")
 
@@ -361,11 +393,12 @@ class ProviderContract:
 
     def _caught(self, stage: Stage, error: type[ProviderError], kind: str, **options: Any) -> ProviderError:
         """The error that a fault became; it must have cost one request, and the next one must be answered."""
-        request = self._request(stage, DAY, stage.provider.capabilities.anchors[0], 50)
-        stage.sandbox.faults.script(kind, **options)
+        request = self._request(stage, stage.scene.day, stage.provider.capabilities.anchors[0], 50)
+        tries = 2 if kind == "reset" and stage.scene.reconnects else 1
+        stage.sandbox.faults.script(kind, times=tries, **options)
         stage.sandbox.ledger.clear()
         with pytest.raises(error) as caught:
             stage.call("candle_fetch", request)
-        assert stage.sandbox.ledger.count() == 1, "a provider tries once; retries belong to the kernel"
+        assert stage.sandbox.ledger.count() == tries, "a provider tries once; retries belong to the kernel"
         assert isinstance(stage.fetch(request), Page)
         return caught.value
