@@ -11,6 +11,7 @@ from candle_core.clock import ExchangeClock, SystemClock
 from candle_core.config import Config, PluginTable
 from candle_core.discovery import InstalledPlugin, PluginKind, find_plugin, installed_plugins
 from candle_core.dispatch import Dispatch, ProviderHooks, StorageHooks
+from candle_core.groups import group
 from candle_core.plan import cut
 from candle_core.sessions import SessionGrid
 from candle_core.timeframes import Grid
@@ -22,6 +23,7 @@ from candle_hookspecs import (
     Event,
     ExtensionCapabilities,
     FetchRequest,
+    Kind,
     PluginContext,
     ProviderCapabilities,
     Session,
@@ -203,8 +205,10 @@ class KernelDefaults:
 
     @hookimpl(trylast=True)
     def candle_split(self, request: FetchRequest) -> list[FetchRequest]:
-        """Windows of one page each."""
+        """Windows of one page each; for what is no candles, groups of as many markets as one call may name."""
         provider = self._kernel.provider(request.markets[0].exchange)
+        if request.kind is not Kind.CANDLES:
+            return group(request, provider.capabilities)
         return cut(request, provider.grid(request.timeframe or ""), provider.capabilities)
 
 

@@ -15,10 +15,15 @@ class ProviderCapabilities:
         contract: the `CONTRACT_VERSION` the plugin was written for.
         tradetypes: e.g. ``("SPOT",)``.
         timeframes: ccxt's notation, all that the exchange serves natively.
+        kinds: what it has of the four kinds of market data.
         page_limit: most candles in one answer.
+        batch: kind → most markets that one call may name. One where nothing is said, and always one for candles and
+            trades.
+        rows: kind → most rows of one answer besides candles: trades, levels on each side of an order book.
         anchors: the ends from which a request can count, the better one first.
         limits: everything that may be spent; a name in `costs` must be one of these.
-        costs: kind → cost of one request, for the default `candle_split`.
+        costs: kind → cost of one request, for the default `candle_split`. Where it depends on what is asked, that of
+            the cheapest one; `candle_split` of the provider then states what each call costs.
         settle: milliseconds after a candle's close until the exchange surely serves it in its final form.
         doubt: milliseconds after a candle's close during which an emptiness that was only asserted is asked again next
             time.
@@ -35,6 +40,8 @@ class ProviderCapabilities:
     timeframes: tuple[str, ...]
     kinds: frozenset[Kind] = frozenset({Kind.CANDLES})
     page_limit: int
+    batch: Mapping[Kind, int] = field(default_factory=dict)
+    rows: Mapping[Kind, int] = field(default_factory=dict)
     anchors: tuple[Anchor, ...] = (Anchor.START,)
     limits: tuple[Limit, ...] = ()
     costs: Mapping[Kind, Costs] = field(default_factory=dict)
@@ -48,6 +55,14 @@ class ProviderCapabilities:
     def cost(self, kind: Kind) -> Costs:
         """What one request of this kind costs."""
         return self.costs.get(kind, {})
+
+    def most_markets(self, kind: Kind) -> int:
+        """Most markets that one call of this kind may name; at least 1."""
+        return self.batch.get(kind, 1)
+
+    def most_rows(self, kind: Kind) -> int:
+        """Most candles, trades, or levels on each side of a book in one answer; 0 where the provider does not say."""
+        return self.page_limit if kind is Kind.CANDLES else self.rows.get(kind, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,13 @@
 """What is asked of an exchange, and what came back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from candle_hookspecs.actions import Action
 from candle_hookspecs.candles import Arrival, CandleBatch
 from candle_hookspecs.coverage import Evidence, Proof
-from candle_hookspecs.errors import MalformedAnswerError
+from candle_hookspecs.errors import BadRequestError, MalformedAnswerError
 from candle_hookspecs.limits import Costs, LimitFeedback, Priority
 from candle_hookspecs.market_data import OrderBook, Ticker, Trade
 from candle_hookspecs.symbols import Market, MarketStatus
@@ -51,10 +51,13 @@ class FetchRequest:
     Attributes:
         markets: what to ask for; exactly one for candles and trades.
         timeframe: ccxt's notation; None for kinds without one.
-        span: open times wanted, half-open, UTC ms; None for the present state (tickers, order books).
+        span: open times of candles, moments of trades, half-open, UTC ms. None: the present state (tickers, order
+            books), the newest trades.
         anchor: from which end the answer counts. It must hold even where the span is wide: the row nearest to the
             anchor is the first in the answer.
-        limit: most rows wanted; 0: the provider's page size.
+        limit: most rows wanted. Candles; 0: the provider's page size. Trades, counted from the anchor, also more than a
+            page holds; 0: all of the span or, without one, a page. Levels on each side of a book; 0: as many as come at
+            the lowest cost.
         costs: what the kernel spends before it calls `candle_fetch`.
         source: which of the provider's ways to answer, e.g. ``rest`` or ``archive``.
         token: whatever `candle_split` wants to tell `candle_fetch` (an archive file's name).
@@ -88,11 +91,16 @@ class FetchRequest:
 class Page:
     """One answer.
 
-    Make it with `Page.of`, which derives what an ordinary paged answer proves. A source that proves more (a verified
-    archive file holds all of its day) states its own `proofs`.
+    Make it with `Page.of`, which derives what an ordinary paged answer proves, or with `Page.of_trades`. A source that
+    proves more (a verified archive file holds all of its day) states its own `proofs`.
 
     Attributes:
-        batch: the candles, the still open one included; for the other kinds `tickers`, `orderbooks` or `trades`.
+        batch: the candles, the still open one included.
+        tickers, orderbooks: one for each market asked for; none for a market that the exchange left out.
+        trades: oldest first, all inside the request's span, no more than its limit.
+        rest: the calls for what this answer had no room for, where only the answer tells what to ask (the ids of its
+            trades). Together with it they answer the request, without overlap, in any order; each may have a rest of
+            its own. Empty: all of the request is here.
         answered_at: the exchange's clock when it answered, UTC ms, never later than it truly was (an HTTP ``Date``
             header rounds down).
         proofs: what the answer proves.
@@ -111,6 +119,7 @@ class Page:
     tickers: Sequence[Ticker] = ()
     orderbooks: Sequence[OrderBook] = ()
     trades: Sequence[Trade] = ()
+    rest: tuple[FetchRequest, ...] = ()
     actions: tuple[Action, ...] = ()
     proofs: tuple[Proof, ...] = ()
     asserted: Span | None = None
@@ -165,5 +174,63 @@ class Page:
             asserted=asserted,
             reach=reach,
             feedback=feedback,
+            size=size,
+        )
+
+    @classmethod
+    def of_trades(
+        cls,
+        request: FetchRequest,
+        trades: Sequence[Trade],
+        *,
+        asked: int,
+        answered_at: int,
+        feedback: LimitFeedback | None = None,
+        size: int = 0,
+    ) -> "Page":
+        """A page of an exchange that counts trades from a moment on, or back from one, and knows no other place.
+
+        A full answer may end in the middle of a moment. The trades of its last one are then left to the `rest`, so that
+        none comes twice and none is lost.
+
+        Args:
+            request: its `anchor` is what the wire counted from; without a span, the present.
+            trades: all that came, in any order.
+            asked: how many the wire was asked for; as many or more mean that there may be others.
+            answered_at: as in `Page`, like the following.
+            feedback: what the headers said of limits.
+            size: bytes of the body on the wire.
+
+        Raises:
+            MalformedAnswerError: trades on the wrong side of the anchor.
+            BadRequestError: a full answer of one moment alone; beyond it nothing can be asked.
+        """
+        span, counts_on = request.span, request.span is not None and request.anchor is Anchor.START
+        found = sorted(trades, key=lambda trade: trade.at)
+        inside = [trade for trade in found if span is None or span.start <= trade.at < span.end]
+        if span and found and (found[0].at < span.start if counts_on else found[-1].at >= span.end):
+            raise MalformedAnswerError(
+                f"trades from {iso(found[0].at)} to {iso(found[-1].at)} do not belong to the answer to {request!s}"
+            )
+        rest: tuple[FetchRequest, ...] = ()
+        if len(found) >= asked and len(inside) == len(found) and not 0 < request.limit <= len(inside):
+            edge = (found[-1] if counts_on else found[0]).at
+            inside = [trade for trade in inside if trade.at != edge]
+            if not inside:
+                raise BadRequestError(
+                    f"{len(found)} trades came of {iso(edge)} alone in the answer to {request!s}; what lies beyond"
+                    " cannot be asked for"
+                )
+            left = Span(edge, span.end) if counts_on and span else Span(span.start if span else 0, edge + 1)
+            limit = max(0, request.limit - len(inside))
+            rest = (replace(request, span=left, anchor=Anchor.START if counts_on else Anchor.END, limit=limit),)
+        if request.limit:
+            inside = inside[: request.limit] if counts_on else inside[-request.limit :]
+        return cls(
+            request=request,
+            answered_at=answered_at,
+            trades=inside,
+            rest=rest,
+            feedback=feedback or LimitFeedback(),
             size=size,
         )

@@ -114,10 +114,12 @@ class CandleSpecs(Protocol):
         ...
 
     @hookspec(firstresult=True)
-    def candle_split(self, request: FetchRequest) -> Sequence[FetchRequest]:
+    def candle_split(self, request: FetchRequest) -> Sequence[FetchRequest] | None:
         """Cut a wish into calls, each with its `limit` and `costs`. Pure.
 
-        Optional: without it the kernel cuts by `capabilities.page_limit`.
+        Optional: without it, and where it answers None, the kernel cuts: candles by `capabilities.page_limit`, tickers
+        and order books into groups of `capabilities.batch` markets; trades stay one call for each market, whose answer
+        tells its `rest`.
 
         `request.span` is wanted as a whole. The calls together span it without overlap, in time order. Calls anchored
         at the start are best cut just behind an open time (1 ms after it), calls anchored at the end just at one, so
@@ -148,6 +150,11 @@ class CandleSpecs(Protocol):
         The answer to a candle request holds the up to `request.limit` rows nearest to `request.anchor` (START: the
         oldest from ``span.start`` on; END: the newest before ``span.end``), the candle still open included. Where the
         wire can leave the far end open, do: a row beyond it proves the gap before it. `Page.of` works out the rest.
+
+        An answer with trades holds those of the span nearest to the anchor, and `Page.rest` the calls for the others;
+        `Page.of_trades` works it out where the wire counts by time alone. Of tickers and order books there is one for
+        each of the markets. Where the exchange refuses a call as a whole because it does not know one of several
+        markets, raise `MarketGoneError`: the kernel asks again for either half of them.
 
         Example:
             @hookimpl
