@@ -109,6 +109,7 @@ class CandleSpecs(Protocol):
             Markets; an empty list when there is none of that name.
 
         Raises:
+            UnknownMarketError: the provider knows where else that name is traded, and says so.
             ProviderError: any of its children.
         """
         ...
@@ -145,7 +146,8 @@ class CandleSpecs(Protocol):
     def candle_fetch(self, request: FetchRequest) -> Page:
         """Send one call and return its answer.
 
-        The kernel has spent `request.costs` before; the plugin sends exactly one request.
+        The kernel has spent `request.costs` before; the plugin sends one request. Where one answer cannot tell all that
+        a page needs, what it sends besides passes ``context.budget`` first.
 
         The answer to a candle request holds the up to `request.limit` rows nearest to `request.anchor` (START: the
         oldest from ``span.start`` on; END: the newest before ``span.end``), the candle still open included. Where the

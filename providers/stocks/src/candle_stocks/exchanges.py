@@ -26,7 +26,7 @@ KNOWN: Final[Mapping[str, Exchange]] = MappingProxyType(
         "nasdaq": Exchange(calendar="XNYS", region="us", codes={"NMS": "", "NGM": "", "NCM": ""}),
         "nyse": Exchange(calendar="XNYS", region="us", codes={"NYQ": ""}),
         # Funds of NYSE Arca (PCX) are looked for here by whoever trades them.
-    "amex": Exchange(calendar="XNYS", region="us", codes={"ASE": "", "PCX": ""}),
+        "amex": Exchange(calendar="XNYS", region="us", codes={"ASE": "", "PCX": ""}),
         "krx": Exchange(calendar="XKRX", region="kr", codes={"KSC": ".KS", "KOE": ".KQ"}),
     }
 )
