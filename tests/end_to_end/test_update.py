@@ -1,5 +1,11 @@
 """Many symbols at a time: all that can be had is there, value for value, and what cannot is named."""
 
+import json
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +19,7 @@ from candle_testkit.sandbox import Limits, MarketConfig
 from candle_testkit.sandbox.faults import Fault, Faults
 from tests.end_to_end.clocks import FastClock
 from tests.end_to_end.conftest import MakeWorld
-from tests.end_to_end.world import KLINES, World, assert_equal, ms, tables
+from tests.end_to_end.world import KLINES, World, assert_equal, inside, ms, tables
 
 NOW: Final = "2024-06-01T00:00:30"
 LISTED: Final = "2024-05-31T06:00"
@@ -115,6 +121,50 @@ async def test_three_hundred_symbols_of_which_thirty_fail_in_six_ways(
 def way_of(cause: str) -> str:
     (way,) = (way for way, (_, words) in WAYS.items() if words in cause)
     return way
+
+
+KILLED: Final = """
+import json, sys
+from candle_core import blocking
+
+with blocking.open(json.loads(sys.argv[1])) as candles:
+    candles.active_update("CRYPTO", "BINANCE", "SPOT", timeframes=["1m"], buffer_size=5_000)
+"""
+
+
+@pytest.mark.slow
+async def test_a_run_that_is_killed_loses_only_what_is_asked_again(make_world: MakeWorld) -> None:
+    world = make_world(*map(market, range(60)), at=NOW, latency_ms=100, limits=Limits(weight=None))
+    run_until(world, 10_000)
+    kept = stored(world)
+    slots = (ms(NOW) - ms(LISTED)) // 60_000
+    assert kept < 60 * slots
+    for number in range(60):
+        truth = world.truth(LISTED, NOW, symbol=f"{base(number)}USDT")
+        there = np.isin(truth["open_time"], world.stored(base=base(number))["open_time"])
+        proven = inside(truth["open_time"], world.proven("answered", base=base(number)))
+        assert np.array_equal(there, proven), "durable together, rows and proof"
+    result = await update(world)
+    assert result.total_rows == 60 * slots - kept
+    for number in range(60):
+        assert_stored(world, number, NOW)
+
+
+def run_until(world: World, rows: int) -> None:
+    """Update in a process that is killed as soon as so many rows are there."""
+    config = json.dumps(tables(world.sandbox.url, world.path))
+    with subprocess.Popen([sys.executable, "-c", KILLED, config]) as process:
+        while stored(world) < rows:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+
+
+def stored(world: World) -> int:
+    """Rows that another connection sees; none before there are tables."""
+    with suppress(sqlite3.OperationalError):
+        return world.counts()[0]
+    return 0
 
 
 async def test_a_candle_that_closed_costs_one_request_and_none_before(make_world: MakeWorld) -> None:
