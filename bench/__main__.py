@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from bench import budget, collect, decode, modes, parallel, postgres, storage, symbols, update, writer
+from bench import budget, collect, decode, every, modes, parallel, postgres, storage, symbols, update, writer
 
 MEASURES: dict[str, Callable[[], None]] = {
     "storage": storage.run,
@@ -16,6 +16,7 @@ MEASURES: dict[str, Callable[[], None]] = {
     "budget": budget.run,
     "writer": writer.run,
     "update": update.run,
+    "every": every.run,
 }
 
 
