@@ -107,3 +107,10 @@ async def test_each_timeframe_holds_every_candle(make_world: MakeWorld) -> None:
             world.truth("2024-01-01", "2024-05-18", timeframe=timeframe)["open_time"]
         )
         world.assert_complete("2024-01-01", "2024-05-18", timeframe=timeframe)
+
+
+async def test_since_1970_means_all_of_it(make_world: MakeWorld) -> None:
+    world = make_world(bitcoin(listed="2024-05-30T00:00"))
+    summary = await world.collect("1970-01-01", "2024-06-01", timeframe="1h")
+    assert summary.complete
+    world.assert_complete("2024-05-30", "2024-06-01", timeframe="1h")

@@ -64,6 +64,12 @@ async def test_the_far_end_is_left_open(
     assert sandbox.ledger.requests()[-1].params == {"symbol": "BTCUSDT", "interval": "1m", "limit": "10", **end}
 
 
+async def test_before_1970_nothing_is_asked_for(provider: BinanceProvider, sandbox: Sandbox) -> None:
+    page = await provider.candle_fetch(await request(provider, span=Span(-86_400_000, DAY.end)))
+    assert sandbox.ledger.requests()[-1].params["startTime"] == "0"
+    assert page.proofs[0].span.start == -86_400_000
+
+
 @pytest.mark.parametrize("limit", [0, 5_000])
 async def test_a_page_is_a_thousand_at_most(provider: BinanceProvider, sandbox: Sandbox, limit: int) -> None:
     page = await provider.candle_fetch(await request(provider, limit=limit))

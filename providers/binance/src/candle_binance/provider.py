@@ -99,7 +99,7 @@ class BinanceProvider:
         }
         # Both ends of a candle request are inclusive on the wire.
         if request.anchor is Anchor.START:
-            parameters["startTime"] = span.start
+            parameters["startTime"] = max(0, span.start)  # a negative one is refused; nothing was traded before 1970
         else:
             parameters["endTime"] = span.end - 1
         answer = await self._client.get("/api/v3/klines", parameters)
