@@ -98,7 +98,7 @@ async def keep(url: str, folder: Path, symbols: int, speed: float, beats: int) -
     """The keeper's own process: an hour of each symbol, then every minute. A line of figures for each run."""
     clock = FastClock(time.time_ns() // 1_000_000, speed)
     tables = {"storage": {"path": str(folder / "candles.sqlite3")}, "providers": {"binance": {"rest_url": url}}}
-    told: list[Turn] = []
+    runs = 0
     enough = asyncio.Event()
     async with candle_core.open(tables, clock=clock) as candles:
         start = (clock.now() - 60 * MINUTE) // MINUTE * MINUTE
@@ -112,11 +112,12 @@ async def keep(url: str, folder: Path, symbols: int, speed: float, beats: int) -
             return await candles.passive_update(exchange=exchange)
 
         def tell(turn: Turn) -> None:
+            nonlocal runs
             assert isinstance(turn.result, UpdateResult), turn.result
-            told.append(turn)
-            if len(told) > 1:  # the first is on no beat
+            runs += 1
+            if runs > 1:  # the first is on no beat
                 print(json.dumps(figures(turn.result, durable.late, turn.missed)), flush=True)
-            if len(told) > beats:
+            if runs > beats:
                 enough.set()
 
         keeping = asyncio.create_task(update_every(candles.kernel, "1m", ["BINANCE"], update, tell))
