@@ -1,0 +1,1 @@
+"""Any exchange that ccxt knows, for the candle data manager."""

@@ -1,0 +1,87 @@
+"""What one call of a hook sends and hears: its requests are paid, its answers' heads kept apart from all others'.
+
+ccxt keeps the head of the last answer in one place for all requests under way. Here each call has its own, found
+through a context variable, which the tasks that ccxt starts for it inherit.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from candle_hookspecs import BudgetGate, MalformedAnswerError, to_ms
+
+COST: Final = "cost"
+"""The one limit: ccxt's own units, of which one may be spent in each `rateLimit` milliseconds."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of a hook.
+
+    Attributes:
+        prepaid: what the kernel has spent for it and no request has used up yet.
+        statuses, heads: of the answers so far. size: bytes of their bodies together.
+        rows: candles as ccxt read them, in the order of the wire, before it drops any.
+    """
+
+    prepaid: float = 0
+    statuses: list[int] = field(default_factory=list)
+    heads: list[Mapping[str, str]] = field(default_factory=list)
+    size: int = 0
+    rows: list[Any] | None = None
+
+    async def pay(self, cost: float, gate: BudgetGate, most: float) -> None:
+        """Spend what is not prepaid, in parts that the limit allows."""
+        due = max(0.0, cost - self.prepaid)
+        self.prepaid = max(0.0, self.prepaid - cost)
+        while due > 0:
+            part = min(due, most)
+            await gate.spend({COST: part})
+            due -= part
+
+    def hear(self, status: int, head: Mapping[str, str], body: str) -> None:
+        """Keep the head of an answer."""
+        plain = {name.lower(): value for name, value in head.items()}
+        told = plain.get("content-length", "")
+        self.statuses.append(status)
+        self.heads.append(plain)
+        self.size += int(told) if told.isdecimal() else len(body.encode())
+
+    @property
+    def moment(self) -> int:
+        """The exchange's clock at the first of the answers, UTC ms: the ``Date`` header, rounded down to the second.
+
+        Raises:
+            MalformedAnswerError: there is none, so nobody can tell which candles were closed.
+        """
+        try:
+            moments = [parsedate_to_datetime(head.get("date", "")) for head in self.heads]
+        except ValueError as error:
+            raise MalformedAnswerError("an answer has no time in its header 'Date'") from error
+        if not moments:
+            raise MalformedAnswerError("nothing was asked, so nothing tells the exchange's clock")
+        return min(to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC)) for moment in moments)
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait, by the last answer's head; None when it does not say."""
+        text = self.heads[-1].get("retry-after", "") if self.heads else ""
+        return float(text) if text.strip().isdecimal() else None
+
+
+CALL: Final[ContextVar[Call]] = ContextVar("candle_ccxt_call")
+
+
+@contextmanager
+def calling(prepaid: float = 0) -> Iterator[Call]:
+    """A call, for as long as the block runs."""
+    call = Call(prepaid)
+    token = CALL.set(call)
+    try:
+        yield call
+    finally:
+        CALL.reset(token)

@@ -1,0 +1,120 @@
+"""ccxt's class of an exchange, made to ask at our gate and to tell what the wire really said."""
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from candle_ccxt.calls import CALL
+from candle_hookspecs import MalformedAnswerError, PluginContext, TransientError
+
+_cost: Final[ContextVar[float]] = ContextVar("candle_ccxt_cost", default=1.0)
+
+
+def metered(base: type[Any], context: PluginContext) -> type[Any]:
+    """The class with its one way out watched.
+
+    Args:
+        base: a class of ``ccxt.async_support``.
+        context: whose budget every request passes.
+    """
+
+    class Metered(base):  # type: ignore[misc]  # a class that only ccxt knows
+        """`base`, paying for what it sends; its own throttle is off.
+
+        Attributes:
+            most_at_once: what may be spent in one part.
+        """
+
+        most_at_once = 1.0
+
+        async def fetch2(
+            self, path: str, api: Any = "public", method: str = "GET", params: Any = None, config: Any = None
+        ) -> Any:
+            """Send a request of ccxt's description; here its cost is known."""
+            params, config = params or {}, config or {}
+            token = _cost.set(float(self.calculate_rate_limiter_cost(api, method, path, params, config)))
+            try:
+                return await super().fetch2(path, api, method, params, config)
+            finally:
+                _cost.reset(token)
+
+        async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+            """Send any request at all, once it is paid for."""
+            await CALL.get().pay(_cost.get(), context.budget, self.most_at_once)
+            answer = await super().fetch(url, method, headers, body)
+            context.logger.debug("%s %s: %s", method, url, CALL.get().statuses[-1:])
+            if not isinstance(answer, (list, dict)):
+                raise MalformedAnswerError(f"{_place(url)} did not answer in JSON: {str(answer)[:100]!r}")
+            return answer
+
+        def on_rest_response(
+            self, code: int, reason: str, url: str, method: str, response_headers: Mapping[str, str],
+            response_body: str, request_headers: Any, request_body: Any,
+        ) -> str:  # fmt: skip
+            """Keep the head of the answer for the call that it belongs to."""
+            CALL.get().hear(code, response_headers, response_body)
+            body: str = super().on_rest_response(
+                code, reason, url, method, response_headers, response_body, request_headers, request_body
+            )
+            return body
+
+        def parse_ohlcvs(
+            self, ohlcvs: Any, market: Any = None, timeframe: str = "1m", since: Any = None, limit: Any = None,
+            tail: Any = False,
+        ) -> list[Any]:  # fmt: skip
+            """Read candles and keep them all: ccxt goes on to drop those that nobody asked for, and with them proof."""
+            if not isinstance(ohlcvs, list):
+                raise MalformedAnswerError(f"not candles: {str(ohlcvs)[:100]!r}")
+            CALL.get().rows = [self.parse_ohlcv(row, market) for row in ohlcvs]
+            return list(CALL.get().rows or ())
+
+    return Metered
+
+
+def configuration(timeout: float, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the class is built with.
+
+    Decimal for its numbers keeps ticks exact. Nothing is sent twice, nothing waits but at our gate, and no answer's
+    body is kept alive.
+    """
+    return {
+        "enableRateLimit": False,
+        "timeout": int(timeout * 1000),
+        "number": Decimal,
+        "enableLastHttpResponse": False,
+        "enableLastJsonResponse": False,
+        "options": {**options, "maxRetriesOnFailure": 0},
+    }
+
+
+def redirected(urls: Any, rest_url: str) -> Any:
+    """Every HTTP address in a tree of them with another host; the paths stay."""
+    if isinstance(urls, dict):
+        return {name: redirected(inner, rest_url) for name, inner in urls.items()}
+    if not isinstance(urls, str) or not urls.startswith("http"):
+        return urls
+    _, _, rest = urls.partition("://")
+    _, slash, path = rest.partition("/")
+    return rest_url.rstrip("/") + slash + path
+
+
+def session() -> aiohttp.ClientSession:
+    """A session for ccxt. The kernel bounds what is under way; a second bound here would only hide it."""
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), middlewares=(_once,))
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a GET a second time, unasked and uncounted, when a kept connection breaks."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise TransientError(f"{request.url.with_query(None)}: {str(error) or type(error).__name__}") from error
+
+
+def _place(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"

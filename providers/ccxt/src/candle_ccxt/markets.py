@@ -1,0 +1,97 @@
+"""The markets of ccxt as ours."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from candle_ccxt.describe import TRADETYPES
+from candle_hookspecs import MalformedAnswerError, Market, MarketStatus
+
+_OURS: Final = {name: ours for ours, name in TRADETYPES.items()}
+_DECIMAL_PLACES: Final = 2
+_TICK_SIZE: Final = 4
+"""ccxt's precision modes (``ccxt.base.decimal_to_precision``). With significant digits, 3, a step depends on the price."""
+
+
+def parse_all(found: Iterable[Mapping[str, Any]], exchange: str, mode: int) -> list[Market]:
+    """Those of ccxt's markets that are of our kinds; options and indices are not.
+
+    Raises:
+        MalformedAnswerError: a market without a name, or a number that is none.
+    """
+    return [parse(market, exchange, mode) for market in found if market.get("type") in _OURS]
+
+
+def parse(market: Mapping[str, Any], exchange: str, mode: int) -> Market:
+    """One market.
+
+    Args:
+        market: ccxt's structure, with Decimal for its numbers.
+        exchange: upper case.
+        mode: what its ``precision`` means.
+
+    Raises:
+        MalformedAnswerError: it has no name, or a number that is none.
+    """
+    precision, limits = market["precision"], market["limits"]
+    settle = market.get("settle") or ""
+    try:
+        return Market(
+            archetype="CRYPTO",
+            exchange=exchange,
+            tradetype=_OURS[market["type"]],
+            base=_said(market, "base"),
+            quote=_said(market, "quote"),
+            contract=_contract(market),
+            settle=settle,
+            native_id=_said(market, "id"),
+            ccxt_symbol=_said(market, "symbol"),
+            status=_status(market.get("active")),
+            price_tick=_step(precision.get("price"), mode),
+            amount_step=_step(precision.get("amount"), mode),
+            min_amount=_bound(limits, "amount", "min"),
+            max_amount=_bound(limits, "amount", "max"),
+            min_price=_bound(limits, "price", "min"),
+            max_price=_bound(limits, "price", "max"),
+            min_notional=_bound(limits, "cost", "min"),
+            # When an entry was made is not when the market began to trade: candles may be older. So it proves nothing.
+            extra={"created": str(market["created"])} if market.get("created") else {},
+        )
+    except InvalidOperation as error:
+        raise MalformedAnswerError(f"the market {market.get('symbol')!r} has a number that is none") from error
+
+
+def _contract(market: Mapping[str, Any]) -> str:
+    """What tells a contract from others of the same pair: its expiry, and what it settles in where that is unusual."""
+    settle, _, expiry = str(market["symbol"]).partition(":")[2].partition("-")
+    unusual = settle if settle and settle != market.get("quote") else ""
+    return "-".join(part for part in (unusual, expiry) if part)
+
+
+def _status(active: bool | None) -> MarketStatus:
+    """Whether it trades; ccxt does not tell a halt from an end."""
+    if active is None:
+        return MarketStatus.UNKNOWN
+    return MarketStatus.TRADING if active else MarketStatus.HALTED
+
+
+def _said(market: Mapping[str, Any], name: str) -> str:
+    if not market.get(name):
+        raise MalformedAnswerError(f"a market has no {name!r}: {str(market.get('info'))[:100]}")
+    return str(market[name])
+
+
+def _step(value: Any, mode: int) -> Decimal | None:
+    if value is None or mode not in (_DECIMAL_PLACES, _TICK_SIZE):
+        return None
+    return _plain(Decimal(1).scaleb(-int(value)) if mode == _DECIMAL_PLACES else Decimal(str(value)))
+
+
+def _bound(limits: Mapping[str, Any], of: str, side: str) -> Decimal | None:
+    value = (limits.get(of) or {}).get(side)
+    return None if value is None else _plain(Decimal(str(value)))
+
+
+def _plain(number: Decimal) -> Decimal | None:
+    """The exact number without the zeros behind it; None for 0, which stands for no rule."""
+    return Decimal(f"{number.normalize():f}") if number else None

@@ -1,0 +1,81 @@
+"""Collected through ccxt and by the exchange's own plugin: the same candles, and the same proof of what is not there."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+import candle_core
+from candle_testkit.sandbox import Limits, MarketConfig, OffGrid, Sandbox, SandboxConfig
+
+NOW: Final = "2024-03-10T12:34:30.500"
+COLUMNS: Final = "open_time, open, high, low, close, volume"
+
+HISTORY: Final[dict[str, Any]] = {
+    "listed": "2023-12-15T10:00",
+    "holes": [("2024-02-01T12:00", "2024-02-02T13:00"), ("2024-02-10", "2024-02-14T07:30")],
+    "quiet": [("2024-02-01T10:00", "2024-02-01T10:45")],
+}
+MARKETS: Final = [
+    MarketConfig("BTCUSDT", "BTC", "USDT", price="42000", turnover="300000000", **HISTORY,
+                 off_grid=[OffGrid("1m", "2024-02-02T13:00", 17_001)]),
+    MarketConfig("ENDUSDT", "END", "USDT", listed="2023-12-01", delisted="2024-02-03T05:00"),
+    MarketConfig("KRW-BTC", "BTC", "KRW", "1000", "0.00000001", "42000000", "50000000", 5_000_000, exchange="UPBIT",
+                 **HISTORY),
+    MarketConfig("KRW-LONE", "LONE", "KRW", "1", "0.0001", "100", "10000", 1, listed="2020-01-01", exchange="UPBIT"),
+]  # fmt: skip
+
+CASES: Final = {
+    "binance-holes": ("binance", "BTC/USDT", "1m", "2024-01-31", "2024-02-15"),
+    "binance-beginning": ("binance", "BTC/USDT", "1m", "2023-12-10", "2023-12-16"),
+    "binance-present": ("binance", "BTC/USDT", "1m", "2024-03-08", "2024-03-11"),
+    "binance-ended": ("binance", "END/USDT", "5m", "2024-02-01", "2024-02-20"),
+    "binance-days": ("binance", "BTC/USDT", "1d", "2023-01-01", "2024-03-11"),
+    "binance-off-the-grid": ("binance", "BTC/USDT", "1m", "2024-02-02T12:30:17.500", "2024-02-03T00:00:00.001"),
+    "upbit-holes": ("upbit", "BTC/KRW", "1m", "2024-01-31", "2024-02-15"),
+    "upbit-beginning": ("upbit", "BTC/KRW", "1m", "2023-12-10", "2023-12-16"),
+    "upbit-present": ("upbit", "BTC/KRW", "1m", "2024-03-09", "2024-03-11"),
+    "upbit-thin": ("upbit", "LONE/KRW", "1m", "2023-06-01", "2024-03-01"),
+    "upbit-weeks": ("upbit", "BTC/KRW", "1w", "2023-06-01", "2024-03-11"),
+    "upbit-months": ("upbit", "LONE/KRW", "1M", "2019-06-01", "2024-03-11"),
+    "upbit-off-the-grid": ("upbit", "BTC/KRW", "1m", "2024-02-02T12:30:17.500", "2024-02-03T00:00:30.001"),
+}
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(SandboxConfig(markets=MARKETS, clock=NOW, speed=0, limits=Limits(weight=None, group=None))) as sandbox:
+        yield sandbox
+
+
+async def collected(
+    sandbox: Sandbox, path: Path, wanted: tuple[str, ...], **table: Any
+) -> tuple[list[Any], list[Any], list[dict[str, str]]]:
+    """Rows, facts and the requests for candles of a collection with a table for the provider."""
+    exchange, market, timeframe, start, end = wanted
+    provider = {exchange: {"rest_url": sandbox.url, **table}}
+    # One after the other, so that the facts come in the same order.
+    tables = {"storage": {"path": str(path)}, "collect": {"concurrency": 1}, "providers": provider}
+    sandbox.ledger.clear()
+    async with candle_core.open(tables) as candles:
+        await candles.collect_candles_only(market, timeframe, exchange=exchange, tradetype="SPOT", start=start, end=end)
+    asked = [one for one in sandbox.ledger.requests() if one.rows is not None]
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(f"SELECT {COLUMNS} FROM v_candles ORDER BY open_time").fetchall()
+        facts = connection.execute(
+            "SELECT state, evidence, span_start, span_end FROM coverage ORDER BY span_start, span_end, state"
+        ).fetchall()
+    return rows, facts, [dict(one.params) for one in asked]
+
+
+@pytest.mark.parametrize("wanted", CASES.values(), ids=CASES)
+async def test_as_by_the_exchanges_own_plugin(sandbox: Sandbox, tmp_path: Path, wanted: tuple[str, ...]) -> None:
+    own = await collected(sandbox, tmp_path / "own.sqlite3", wanted)
+    through = await collected(sandbox, tmp_path / "ccxt.sqlite3", wanted, plugin="ccxt", tradetypes=["SPOT"])
+    assert own[0], "there is nothing to compare"
+    assert through[0] == own[0]
+    assert through[1] == own[1]
+    assert len(through[2]) == len(own[2])
