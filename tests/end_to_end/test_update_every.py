@@ -4,6 +4,8 @@ import asyncio
 import json
 import signal
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ import candle_core
 from candle_core.update.every import Turn, update_every
 from candle_hookspecs import UpdateResult
 from candle_testkit.sandbox import Limits, MarketConfig
+from tests.end_to_end.backends import BACKENDS
 from tests.end_to_end.clocks import FastClock
 from tests.end_to_end.conftest import MakeWorld
 from tests.end_to_end.processes import CANDLE
@@ -120,3 +123,23 @@ def test_a_process_that_keeps_seconds_fresh(make_world: MakeWorld, number: signa
     assert len(truth["open_time"]) > 20
     done = subprocess.run([*CANDLE, "update", "passive", *config], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_one_at_a_time_in_any_database(make_world: MakeWorld, tmp_path: Path, backend: Any) -> None:
+    world = make_world(bitcoin(), at=AT)
+    with backend(tmp_path) as databases:
+        storage = databases.tables["storage"]
+        lines = [f"{name} = {json.dumps(value)}" for name, value in storage.items()]
+        file = tmp_path / "candle.toml"
+        file.write_text("\n".join(["[storage]", *lines, "[providers.binance]", f'rest_url = "{world.sandbox.url}"']))
+        words = [*CANDLE, "update", "active", "BINANCE", "--start", "2024-05-01", "--config", str(file)]
+        with subprocess.Popen([*words, "--every", "1d"], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert "1 done, 0 failed, 0 skipped, 31 rows" in process.stdout.readline()
+            second = subprocess.run(words, capture_output=True, text=True, check=False)
+            process.kill()
+        assert (second.returncode, second.stdout) == (4, "")
+        assert f"candle: process {process.pid}, since " in second.stderr
+        third = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert third.returncode == 0, third.stderr

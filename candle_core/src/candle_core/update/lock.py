@@ -62,6 +62,7 @@ def _locked(file: Path) -> sqlite3.Connection:
     file.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(file, timeout=0, isolation_level=None)
     try:
+        connection.execute("PRAGMA journal_mode = OFF")  # nothing is ever written, and a journal would lie about
         connection.execute("BEGIN EXCLUSIVE")
     except sqlite3.Error:
         connection.close()
