@@ -19,6 +19,7 @@ from candle_hookspecs import (
     CollectionProgress,
     CollectionSummary,
     LoadRead,
+    Priority,
     SaveReceipt,
     Span,
     SymbolQuery,
@@ -93,15 +94,18 @@ class Collection:
         refetch: bool = False,
         oldest_first: bool = False,
         throttle: Throttle | None = None,
+        widest: Callable[[], int] | None = None,
+        priority: Priority = Priority.NORMAL,
     ) -> "Collection":
-        """See what is known, and make the work-list of what is not."""
+        """See what is known, and make the work-list of what is not. For the options see `Pipeline`."""
         span = task.span
         assert span is not None
         facts = [] if refetch else await read_facts(kernel, task.record, span)
         covered = Known.of(facts, Pipeline.sources(task.provider)).covered & Spans((span,))
         pipeline = Pipeline(
-            kernel, task.provider, writer, task.record, span, covered, oldest_first=oldest_first, throttle=throttle
-        )
+            kernel, task.provider, writer, task.record, span, covered,
+            oldest_first=oldest_first, throttle=throttle, widest=widest, priority=priority,
+        )  # fmt: skip
         return cls(kernel, task, span, await _count(kernel, task.record, covered), pipeline)
 
     def report_to(self, callback: ProgressCallback | None) -> None:

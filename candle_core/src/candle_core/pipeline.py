@@ -24,6 +24,7 @@ from candle_hookspecs import (
     MalformedAnswerError,
     Market,
     Page,
+    Priority,
     Proof,
     Registration,
     SaveReceipt,
@@ -80,6 +81,7 @@ class Pipeline:
         throttle: holds further requests back while it says False.
         widest: most requests under way at once, asked before each; None: as many as pay.
         register: keeps what is learned of the market; None: the database, at once.
+        priority: who goes first where the budget does not grant enough for all.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Pipeline:
         throttle: Throttle | None = None,
         widest: Callable[[], int] | None = None,
         register: Register | None = None,
+        priority: Priority = Priority.NORMAL,
     ) -> None:
         self.tally = Tally()
         self.committed: Committed | None = None
@@ -110,7 +113,9 @@ class Pipeline:
         self._stored = covered
         self._beginning_asked = record.market.listed is not None
         self._first_candle: int | None = None
-        self._wish = FetchRequest(markets=(record.market,), timeframe=record.symbol.timeframe, span=wanted)
+        self._wish = FetchRequest(
+            markets=(record.market,), timeframe=record.symbol.timeframe, span=wanted, priority=priority
+        )
         self.work = WorkList(
             self._wish, covered, self.grid, provider.capabilities, provider.hooks.split, oldest_first=oldest_first
         )

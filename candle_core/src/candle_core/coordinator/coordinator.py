@@ -1,0 +1,212 @@
+"""One door for every kind of market data: candles through the database, the rest through memory."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from candle_core.cache import MAX_BYTES, MAX_ENTRIES, MemoryCache
+from candle_core.collect import ProgressCallback
+from candle_core.coordinator.calls import Calls
+from candle_core.coordinator.candles import CandleCollector
+from candle_core.coordinator.markets import Directory
+from candle_core.coordinator.meter import Meter, Outcome, metered
+from candle_core.coordinator.models import (
+    LargeCandleRequest,
+    LargeCandleResponse,
+    LargeOrderbookRequest,
+    LargeOrderbookResponse,
+    LargeRequest,
+    LargeTickerRequest,
+    LargeTickerResponse,
+    LargeTradeRequest,
+    LargeTradeResponse,
+    RequestReport,
+)
+from candle_core.coordinator.present import (
+    Asking,
+    MarketTrades,
+    OrderBooks,
+    Tickers,
+    book_bytes,
+    ticker_bytes,
+    trades_bytes,
+)
+from candle_core.manager import Candles
+from candle_hookspecs import BadInputError, CandleError, Kind, to_datetime
+
+MAX_CONCURRENCY: Final = 3
+"""Requests under way at once for one request, where it does not say."""
+TTL: Final[Mapping[Kind, float]] = MappingProxyType({Kind.TICKERS: 2.0, Kind.ORDERBOOKS: 1.0, Kind.TRADES: 2.0})
+"""Seconds for which an answer is remembered."""
+
+_Value = TypeVar("_Value")
+_Present = TypeVar("_Present", LargeTickerRequest, LargeOrderbookRequest, LargeTradeRequest)
+
+
+class MarketDataCoordinator:
+    """Answers requests of any size, of the four kinds of market data.
+
+    A request is split at what one call of the exchange may hold, its calls run side by side inside the exchange's
+    limits, failures are repeated where that may help, and what came is united and checked. What one market lacks is
+    that market's failure, with its cause; the rest is there.
+
+    Candles are collected into the database, so that nothing is asked twice. Tickers, order books and trades are
+    remembered for a moment, in memory only. Of requests at the same time, those for the same thing cost one call.
+
+    Args:
+        candles: what `candle_core.open` gives. The coordinator holds nothing of its own that needs closing.
+        max_concurrency: most requests under way at once for one request.
+        ttl: kind → seconds for which its answers are remembered, instead of `TTL`; 0: not at all.
+        max_entries, max_bytes: how much is remembered of each kind, at most.
+
+    Raises:
+        BadInputError: a bound below 1, a TTL of another kind or below 0.
+    """
+
+    def __init__(
+        self,
+        candles: Candles,
+        max_concurrency: int = MAX_CONCURRENCY,
+        *,
+        ttl: Mapping[Kind, float] | None = None,
+        max_entries: int = MAX_ENTRIES,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        if max_concurrency < 1:
+            raise BadInputError(f"max_concurrency={max_concurrency!r} lets nothing pass; give at least 1")
+        if wrong := [kind for kind, seconds in (ttl or {}).items() if kind not in TTL or not seconds >= 0]:
+            raise BadInputError(f"ttl of {wrong[0]!r} is no time; give seconds for {', '.join(TTL)}")
+        self._kernel = candles.kernel
+        self._most = max_concurrency
+        self._directory = Directory(self._kernel)
+        self._candles = CandleCollector(self._kernel, self._directory)
+        seconds = {**TTL, **(ttl or {})}
+        memory = partial(MemoryCache, max_entries=max_entries, max_bytes=max_bytes)
+        self._tickers = Tickers(memory(ticker_bytes), seconds[Kind.TICKERS])
+        self._orderbooks = OrderBooks(memory(book_bytes), seconds[Kind.ORDERBOOKS])
+        self._trades = MarketTrades(memory(trades_bytes), seconds[Kind.TRADES])
+
+    # ── the four kinds ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def get_candle_data(
+        self, request: LargeCandleRequest, *, progress_callback: ProgressCallback | None = None
+    ) -> LargeCandleResponse:
+        """Collect what is not stored of these candles, and hand all of them back, about 72 bytes each.
+
+        Args:
+            request: which candles.
+            progress_callback: called after each commit, of any of the symbols.
+
+        Raises:
+            BadInputError: a timeframe that the exchange does not have. ConfigError, PluginError: no such exchange or
+                database. StorageError: the database cannot be read or written. What was committed before stays.
+        """
+        began, tradetype = time.perf_counter(), self._tradetype(request, Kind.CANDLES)
+        outcome = await self._candles.get(request, tradetype, self._concurrency(request), progress_callback)
+        candles = {name: one.batch for name, one in outcome.values.items()}
+        moments = [moment for batch in candles.values() if len(batch) for moment in (batch.first, batch.last)]
+        rows = sum(map(len, candles.values()))
+        return LargeCandleResponse(
+            candles=candles,
+            slots={name: one.slots for name, one in outcome.values.items() if one.slots},
+            summaries={name: one.summary for name, one in outcome.values.items() if one.summary},
+            failures=outcome.failures,
+            report=await self._report(request, Kind.CANDLES, tradetype, outcome, began, rows, moments),
+        )
+
+    async def get_ticker_data(self, request: LargeTickerRequest) -> LargeTickerResponse:
+        """The last 24 hours of these markets.
+
+        Raises:
+            BadInputError: the exchange has no tickers. ConfigError, PluginError: no such exchange.
+        """
+        began, tradetype = time.perf_counter(), self._tradetype(request, Kind.TICKERS)
+        outcome = await self._present(request, tradetype, self._tickers.get)
+        moments = [ticker.at for ticker in outcome.values.values()]
+        report = await self._report(request, Kind.TICKERS, tradetype, outcome, began, len(moments), moments)
+        return LargeTickerResponse(tickers=outcome.values, failures=outcome.failures, report=report)
+
+    async def get_orderbook_data(self, request: LargeOrderbookRequest) -> LargeOrderbookResponse:
+        """Both sides of these markets.
+
+        Raises:
+            BadInputError: the exchange has no order books. ConfigError, PluginError: no such exchange.
+        """
+        began, tradetype = time.perf_counter(), self._tradetype(request, Kind.ORDERBOOKS)
+        outcome = await self._present(request, tradetype, self._orderbooks.get)
+        moments = [book.at for book in outcome.values.values()]
+        report = await self._report(request, Kind.ORDERBOOKS, tradetype, outcome, began, len(moments), moments)
+        return LargeOrderbookResponse(orderbooks=outcome.values, failures=outcome.failures, report=report)
+
+    async def get_trade_data(self, request: LargeTradeRequest) -> LargeTradeResponse:
+        """The trades of these markets, in as many calls as they need.
+
+        Raises:
+            BadInputError: the exchange has no trades. ConfigError, PluginError: no such exchange.
+        """
+        began, tradetype = time.perf_counter(), self._tradetype(request, Kind.TRADES)
+        outcome = await self._present(request, tradetype, self._trades.get)
+        moments = [trade.at for trades in outcome.values.values() for trade in trades]
+        report = await self._report(request, Kind.TRADES, tradetype, outcome, began, len(moments), moments)
+        return LargeTradeResponse(trades=outcome.values, failures=outcome.failures, report=report)
+
+    # ── what it cost ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _report(
+        self,
+        request: LargeRequest,
+        kind: Kind,
+        tradetype: str,
+        outcome: Outcome[Any],
+        began: float,
+        rows: int,
+        moments: Sequence[int],
+    ) -> RequestReport:
+        meter = outcome.meter
+        report = RequestReport(
+            kind=kind,
+            exchange=request.exchange,
+            tradetype=tradetype,
+            symbols=len(request.symbols),
+            failed=len(outcome.failures),
+            rows=rows,
+            requests=meter.requests,
+            retries=meter.retries,
+            cache_hits=outcome.hits,
+            joined=outcome.joined,
+            size=meter.size,
+            duration_seconds=time.perf_counter() - began,
+            request_seconds=tuple(meter.seconds),
+            time_range=(to_datetime(min(moments)), to_datetime(max(moments) + 1)) if moments else None,
+        )
+        told = ("symbols", "failed", "rows", "requests", "retries", "cache_hits", "joined", "size")
+        data = {name: getattr(report, name) for name in told}
+        await self._kernel.emit("coordinator.finished", kind=kind, exchange=request.exchange, **data)
+        return report
+
+    # ── how ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _tradetype(self, request: LargeRequest, kind: Kind) -> str:
+        kinds = self._kernel.provider(request.exchange).capabilities.kinds
+        if kind not in kinds:
+            raise BadInputError(f"{request.exchange!r} has no {kind}; it has {', '.join(sorted(kinds))}")
+        return self._directory.tradetype(request)
+
+    def _concurrency(self, request: LargeRequest) -> int:
+        return request.max_concurrency or self._most
+
+    async def _present(
+        self, request: _Present, tradetype: str, get: Callable[[_Present, Asking], Awaitable[Outcome[_Value]]]
+    ) -> Outcome[_Value]:
+        """What is never stored: find the markets, ask, and note which were not found."""
+        found = await self._directory.find(request.exchange, tradetype, request.symbols)
+        markets = {name: market for name, market in found.items() if not isinstance(market, CandleError)}
+        meter = Meter()
+        provider = metered(self._kernel, self._kernel.provider(request.exchange), meter)
+        calls = Calls(self._kernel, provider, self._concurrency(request))
+        outcome = await get(request, Asking(provider, calls, markets))
+        unknown = {name: error for name, error in found.items() if isinstance(error, CandleError)}
+        return replace(outcome, failures={**unknown, **outcome.failures}, meter=meter)
