@@ -257,3 +257,26 @@ def test_a_table_is_drawn_and_the_document_stays_clean(sandbox: Sandbox) -> None
     assert re.search(r"exchange +done +failed +skipped +total +rows +requests +left", drawn), drawn
     assert re.search(r"BINANCE +\d +0 +0 +3 +[\d,]+ +\d+ ", drawn), drawn
     assert re.search(r"CRYPTO-BINANCE-SPOT-[A-Z]{3}-BTC-1m  [\d,]+ rows", drawn), drawn
+
+
+def test_runs_are_told_above_the_table(candle: Candle, sandbox: Sandbox) -> None:
+    """Both streams are the terminal."""
+    assert candle(*ACTIVE, *FOUR).code == 0
+    sandbox.clock.advance(HOUR)
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
+    words = [COMMAND, "update", "passive", "--every", "1h"]
+    try:
+        with terminal(100) as (ours, theirs):
+            process = subprocess.Popen(words, stdout=theirs, stderr=theirs, env=environment)
+            os.close(theirs)
+            drawn = ""
+            while " requests, " not in drawn:
+                drawn += os.read(ours, 65_536).decode()
+            process.send_signal(signal.SIGINT)
+            drawn += seen(ours)
+            assert process.wait(20) == 130
+    finally:
+        sandbox.clock.set(NOW)
+    assert "BINANCE  4 done, 0 failed, 0 skipped, 4 rows, 4 requests, " in drawn
+    assert re.search(r"BINANCE.* 4 +0 +0 +4 +[\d,]+ +4 ", drawn), drawn
+    assert "candle: interrupted after 1 run; all that came is written" in drawn
