@@ -104,10 +104,14 @@ async def test_every_request_is_charged_to_its_own_group_and_names_no_origin(
     for timeframe in PATHS:
         page = await provider.candle_fetch(await request(provider, timeframe=timeframe, limit=1))
         assert set(page.feedback.remaining) == {"candles"}
+    for kind, group in ((Kind.TICKERS, "ticker"), (Kind.ORDERBOOKS, "orderbook"), (Kind.TRADES, "trades")):
+        page = await provider.candle_fetch(await request(provider, kind=kind, span=None, limit=1))
+        assert set(page.feedback.remaining) == {group}
     await provider.candle_warmup(WarmupScope(markets=True))
     limits = {one.limit for one in sandbox.ledger.requests()}
-    assert limits == {"candles", "market"}, "a request with an origin would be charged to 'origin'"
-    assert {limit.name for limit in provider.capabilities.limits} == limits
+    groups = {"candles", "market", "ticker", "orderbook", "crix-trades"}
+    assert limits == groups, "a request with an origin would be charged to 'origin'"
+    assert {limit.name for limit in provider.capabilities.limits} == groups - {"crix-trades"} | {"trades"}
     assert {(limit.amount, limit.period, limit.window) for limit in provider.capabilities.limits} == {
         (10, 1, Window.SLIDING)
     }
@@ -140,8 +144,8 @@ async def test_a_refused_listing_pauses_everything(tmp_path: Path, refusal: str)
 
 @pytest.mark.parametrize(
     "change",
-    [{"anchor": Anchor.START}, {"span": None}, {"timeframe": "2h"}, {"timeframe": None}, {"kind": Kind.TICKERS},
-     {"source": "archive"}],
+    [{"anchor": Anchor.START}, {"span": None}, {"timeframe": "2h"}, {"timeframe": None}, {"source": "archive"},
+     {"kind": Kind.TRADES, "limit": 0}],
     ids=repr,
 )  # fmt: skip
 async def test_what_the_wire_cannot_say_is_refused_before_it_is_sent(

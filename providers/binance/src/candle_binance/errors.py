@@ -78,7 +78,7 @@ def error_for(status: int, body: bytes, *, retry_after: str | None, now: int) ->
         kind, advice = TransientError, "it may pass"
     if kind is None and said is not None:
         kind = BY_CODE.get(said.code, BadRequestError)
-        if said.code == ILLEGAL_CHARACTERS and "'symbol'" in said.msg:
+        if said.code == ILLEGAL_CHARACTERS and "'symbol" in said.msg:
             kind = MarketGoneError  # a name that no market can have
     if kind is None:
         kind, advice = MalformedAnswerError, "this is not how Binance answers; check rest_url"

@@ -7,10 +7,9 @@ from email.utils import parsedate_to_datetime
 
 import aiohttp
 
+from candle_binance.calls import WEIGHT
 from candle_binance.errors import error_for
 from candle_hookspecs import LimitFeedback, MalformedAnswerError, PluginContext, TransientError, to_ms
-
-WEIGHT = "weight"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,16 @@
-"""Binance spot: markets, candles, the exchange's clock."""
+"""Binance spot: markets, candles, tickers, order books, trades, the exchange's clock."""
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
 from pydantic import AnyHttpUrl, PositiveFloat
 
-from candle_binance import markets, wire
-from candle_binance.http import WEIGHT, Answer, Client
+from candle_binance import calls, markets, state, trades, wire
+from candle_binance.calls import WEIGHT
+from candle_binance.http import Answer, Client
 from candle_hookspecs import (
     CONTRACT_VERSION,
     Anchor,
@@ -64,10 +66,18 @@ class BinanceProvider:
         contract=CONTRACT_VERSION,
         tradetypes=(markets.TRADETYPE,),
         timeframes=TIMEFRAMES,
+        kinds=frozenset(Kind),
         page_limit=PAGE_LIMIT,
+        batch={Kind.TICKERS: calls.TICKERS},
+        rows={Kind.ORDERBOOKS: calls.MOST_LEVELS, Kind.TRADES: calls.TRADES},
         anchors=(Anchor.START, Anchor.END),
         limits=(Limit(WEIGHT, 6000, 60),),
-        costs={Kind.CANDLES: {WEIGHT: CANDLES_WEIGHT}},
+        costs={
+            Kind.CANDLES: {WEIGHT: CANDLES_WEIGHT},
+            Kind.TICKERS: {WEIGHT: calls.TICKERS_WEIGHT},
+            Kind.ORDERBOOKS: calls.book_costs(calls.BOOK_LEVELS),
+            Kind.TRADES: {WEIGHT: calls.TRADES_WEIGHT},
+        },
         settle=2_000,
         doubt=600_000,
         # 3,000 pages a minute are allowed; at 200 ms a page, ten at once use them up.
@@ -80,39 +90,30 @@ class BinanceProvider:
         self._client = Client(str(settings.rest_url), settings.timeout, context)
 
     @hookimpl
+    def candle_split(self, request: FetchRequest) -> list[FetchRequest] | None:
+        """The calls for tickers, order books and trades, by what they weigh; candles are left to the kernel."""
+        return None if request.kind is Kind.CANDLES else calls.split(request)
+
+    @hookimpl
     async def candle_fetch(self, request: FetchRequest) -> Page:
-        """Up to a thousand candles nearest to the anchor; the far end is left open, so that rows prove it.
+        """One answer of any kind.
+
+        Candles: up to a thousand nearest to the anchor; the far end is left open, so that rows prove it. Trades are
+        aggregates: the fills of one order at one price, with the aggregate's number for an id.
 
         Raises:
-            BadRequestError: not candles of a span over REST, or refused by the exchange.
+            BadRequestError: it cannot be asked for over REST, or is refused by the exchange.
             ProviderError: any other of its children.
         """
-        span, timeframe = request.span, request.timeframe
-        if request.kind is not Kind.CANDLES or span is None or timeframe is None or request.source != "rest":
-            raise BadRequestError(f"Binance's REST API is asked for candles of a span only, not for {request!r}")
-        if not 0 < request.limit <= PAGE_LIMIT:
-            request = replace(request, limit=PAGE_LIMIT)
-        parameters: dict[str, str | int] = {
-            "symbol": request.market.native_id,
-            "interval": timeframe,
-            "limit": request.limit,
+        if request.source != "rest":
+            raise BadRequestError(f"Binance is asked over REST only, not for {request!r}")
+        ask = {
+            Kind.CANDLES: self._candles,
+            Kind.TICKERS: self._tickers,
+            Kind.ORDERBOOKS: self._book,
+            Kind.TRADES: self._trades,
         }
-        # Both ends of a candle request are inclusive on the wire.
-        if request.anchor is Anchor.START:
-            parameters["startTime"] = max(0, span.start)  # a negative one is refused; nothing was traded before 1970
-        else:
-            parameters["endTime"] = span.end - 1
-        answer = await self._client.get("/api/v3/klines", parameters)
-        batch = self.candle_decode(answer.body)
-        close = wire.newest_close(answer.body)
-        return Page.of(
-            request,
-            batch,
-            answered_at=answer.moment,
-            reach=None if close is None else close + 1,
-            feedback=answer.feedback,
-            size=answer.size,
-        )
+        return await ask[request.kind](request)
 
     @hookimpl
     def candle_decode(self, raw: Any) -> CandleBatch:
@@ -158,6 +159,52 @@ class BinanceProvider:
         """Close the session; a later request opens another."""
         await self._client.close()
 
+    async def _candles(self, request: FetchRequest) -> Page:
+        span, timeframe = request.span, request.timeframe
+        if span is None or timeframe is None:
+            raise BadRequestError(f"Binance is asked for candles of a timeframe and a span, not for {request!r}")
+        if not 0 < request.limit <= PAGE_LIMIT:
+            request = replace(request, limit=PAGE_LIMIT)
+        parameters: dict[str, str | int] = {
+            "symbol": request.market.native_id,
+            "interval": timeframe,
+            "limit": request.limit,
+        }
+        # Both ends of a candle request are inclusive on the wire.
+        if request.anchor is Anchor.START:
+            parameters["startTime"] = max(0, span.start)  # a negative one is refused; nothing was traded before 1970
+        else:
+            parameters["endTime"] = span.end - 1
+        answer = await self._client.get("/api/v3/klines", parameters)
+        batch = self.candle_decode(answer.body)
+        close = wire.newest_close(answer.body)
+        return Page.of(
+            request,
+            batch,
+            answered_at=answer.moment,
+            reach=None if close is None else close + 1,
+            feedback=answer.feedback,
+            size=answer.size,
+        )
+
+    async def _tickers(self, request: FetchRequest) -> Page:
+        everything = request.token == calls.EVERYTHING
+        names = json.dumps([market.native_id for market in request.markets], separators=(",", ":"), ensure_ascii=False)
+        answer = await self._client.get("/api/v3/ticker/24hr", {} if everything else {"symbols": names})
+        found = state.tickers_of(answer.body, request.markets, others=everything)
+        return _page(request, answer, tickers=found)
+
+    async def _book(self, request: FetchRequest) -> Page:
+        levels = min(request.limit or calls.BOOK_LEVELS, calls.MOST_LEVELS)
+        parameters: dict[str, str | int] = {"symbol": request.market.native_id, "limit": levels}
+        answer = await self._client.get("/api/v3/depth", parameters)
+        return _page(request, answer, orderbooks=[state.book_of(answer.body, request.market, answer.moment)])
+
+    async def _trades(self, request: FetchRequest) -> Page:
+        answer = await self._client.get("/api/v3/aggTrades", trades.parameters(request))
+        found = state.trades_of(answer.body, request.market)
+        return _page(request, answer, trades=trades.kept(request, found), rest=trades.rest(request, found))
+
     async def _all(self) -> list[Market]:
         answer = await self._exchange_info({})
         return await asyncio.to_thread(markets.parse_all, answer.body, self._exchange)
@@ -195,6 +242,10 @@ class BinanceProvider:
             raise
         self.context.budget.observe(answer.feedback)
         return answer
+
+
+def _page(request: FetchRequest, answer: Answer, **found: Any) -> Page:
+    return Page(request=request, answered_at=answer.moment, feedback=answer.feedback, size=answer.size, **found)
 
 
 class _Time(msgspec.Struct):

@@ -10,10 +10,14 @@ from typing import Final
 import aiohttp
 
 from candle_hookspecs import LimitFeedback, MalformedAnswerError, PluginContext, TransientError, to_ms
+from candle_upbit.calls import TRADES
 from candle_upbit.errors import error_for
 
 _REMAINING: Final = re.compile(r"group=([\w-]+);\s*min=\d+;\s*sec=(\d+)")
 """``Remaining-Req: group=candles; min=600; sec=9``. `min` is deprecated; `sec` is what is left in this second."""
+
+_GROUPS: Final = {"crix-trades": TRADES}
+"""What the header calls a group → what it is called here, where the two differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Answer:
     def feedback(self) -> LimitFeedback:
         """What the headers say of the limits: how much is left of the group that this request belonged to."""
         found = _REMAINING.search(self.headers.get("Remaining-Req", ""))
-        remaining = {found[1]: float(found[2])} if found else {}
+        remaining = {_GROUPS.get(found[1], found[1]): float(found[2])} if found else {}
         return LimitFeedback(remaining=remaining, server_time=_moment(self.headers))
 
 

@@ -1,4 +1,4 @@
-"""Upbit: markets, candles, the exchange's clock."""
+"""Upbit: markets, candles, tickers, order books, trades, the exchange's clock."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -32,7 +32,8 @@ from candle_hookspecs import (
     iso,
 )
 from candle_hookspecs import Settings as PluginSettings
-from candle_upbit import markets, wire
+from candle_upbit import calls, markets, state, wire
+from candle_upbit.calls import DAY, MARKETS
 from candle_upbit.http import Answer, Client
 
 PAGE_LIMIT: Final = 200
@@ -49,10 +50,6 @@ PATHS: Final[Mapping[str, str]] = {
     "1y": "/v1/candles/years",
 }
 """Timeframe → route."""
-
-CANDLES: Final = "candles"
-MARKETS: Final = "market"
-"""The groups of limits, by the names that ``Remaining-Req`` gives them."""
 
 REACH: Final[Mapping[str, int]] = {"1s": 89 * 86_400_000}
 """Timeframe → milliseconds for which its candles are surely kept: three months, of which the shortest have 89 days."""
@@ -79,13 +76,16 @@ class UpbitProvider:
         contract=CONTRACT_VERSION,
         tradetypes=(markets.TRADETYPE,),
         timeframes=tuple(PATHS),
+        kinds=frozenset(Kind),
         page_limit=PAGE_LIMIT,
+        batch={Kind.TICKERS: calls.BATCH, Kind.ORDERBOOKS: calls.BATCH},
+        rows={Kind.ORDERBOOKS: calls.LEVELS, Kind.TRADES: calls.PAGE},
         # A request has an end (`to`) and no beginning.
         anchors=(Anchor.END,),
         # Ten a second in each group. Its clock is told in whole seconds, so nobody here can know where its second
         # begins; never more than ten in any stretch of a second is right wherever that is.
-        limits=(Limit(CANDLES, 10, 1, Window.SLIDING), Limit(MARKETS, 10, 1, Window.SLIDING)),
-        costs={Kind.CANDLES: {CANDLES: 1}},
+        limits=tuple(Limit(group, 10, 1, Window.SLIDING) for group in (*calls.GROUPS.values(), MARKETS)),
+        costs={kind: {group: 1} for kind, group in calls.GROUPS.items()},
         # Trades were seen booked 50 ms late, and candles read 70 s after their close did not change any more. So a
         # candle is taken as final after 5 s, and one that is not there as never traded after 70.
         settle=5_000,
@@ -98,39 +98,40 @@ class UpbitProvider:
     def __init__(self, settings: Settings, context: PluginContext) -> None:
         self.settings, self.context = settings, context
         self._client = Client(str(settings.rest_url), settings.timeout, context)
+        self._ahead = 0
+        """Milliseconds by which the exchange's clock is ahead of ours, by its last answer."""
+
+    @hookimpl
+    def candle_split(self, request: FetchRequest) -> list[FetchRequest] | None:
+        """The calls for tickers, order books and trades; candles are left to the kernel.
+
+        Raises:
+            BadRequestError: trades counted from the oldest on.
+        """
+        return None if request.kind is Kind.CANDLES else calls.split(request)
 
     @hookimpl
     async def candle_fetch(self, request: FetchRequest) -> Page:
-        """Up to two hundred candles, the newest before the span's end; how far they reach back is left open.
+        """One answer of any kind.
 
-        An interval in which nothing was traded has no candle, so the rows prove the emptiness between them. Candles of
-        seconds are kept for three months; what lies before is answered with nothing and told as out of reach.
+        Candles: up to two hundred, the newest before the span's end; how far they reach back is left open. An interval
+        in which nothing was traded has no candle, so the rows prove the emptiness between them. Candles of seconds are
+        kept for three months; what lies before is answered with nothing and told as out of reach. Trades: up to five
+        hundred, the newest before the span's end, of today and the seven days before.
 
         Raises:
-            BadRequestError: not candles of a span counted from its end, or refused by the exchange.
+            BadRequestError: it cannot be asked for, or is refused by the exchange.
             ProviderError: any other of its children; `MarketGoneError` for a delisted market.
         """
-        span, path = request.span, PATHS.get(request.timeframe or "")
-        asked_well = request.kind is Kind.CANDLES and request.anchor is Anchor.END and request.source == "rest"
-        if not asked_well or span is None or path is None:
-            raise BadRequestError(
-                f"Upbit's REST API is asked for candles ({', '.join(PATHS)}) of a span counted from its end,"
-                f" not for {request!r}"
-            )
-        if not 0 < request.limit <= PAGE_LIMIT:
-            request = replace(request, limit=PAGE_LIMIT)
-        # `to` is exclusive and has whole seconds, as all openings have: rounding it up lets nothing else in.
-        to = -(-span.end // 1000) * 1000
-        answer = await self._client.get(
-            path, {"market": request.market.native_id, "to": iso(to), "count": request.limit}
-        )
-        rows = wire.rows_of(answer.body)
-        if others := {row.market for row in rows} - {request.market.native_id}:
-            raise MalformedAnswerError(f"candles of {sorted(others)!r} came in the answer to {request!s}")
-        page = Page.of(
-            request, wire.batch_of(rows), answered_at=answer.moment, feedback=answer.feedback, size=answer.size
-        )
-        return _within_reach(page)
+        if request.source != "rest":
+            raise BadRequestError(f"Upbit is asked over REST only, not for {request!r}")
+        ask = {
+            Kind.CANDLES: self._candles,
+            Kind.TICKERS: self._tickers,
+            Kind.ORDERBOOKS: self._books,
+            Kind.TRADES: self._trades,
+        }
+        return await ask[request.kind](request)
 
     @hookimpl
     def candle_decode(self, raw: Any) -> CandleBatch:
@@ -176,6 +177,65 @@ class UpbitProvider:
         """Close the session; a later request opens another."""
         await self._client.close()
 
+    async def _candles(self, request: FetchRequest) -> Page:
+        span, path = request.span, PATHS.get(request.timeframe or "")
+        if request.anchor is not Anchor.END or span is None or path is None:
+            raise BadRequestError(
+                f"Upbit is asked for candles ({', '.join(PATHS)}) of a span counted from its end, not for {request!r}"
+            )
+        if not 0 < request.limit <= PAGE_LIMIT:
+            request = replace(request, limit=PAGE_LIMIT)
+        # `to` is exclusive and has whole seconds, as all openings have: rounding it up lets nothing else in.
+        to = -(-span.end // 1000) * 1000
+        answer = await self._get(path, {"market": request.market.native_id, "to": iso(to), "count": request.limit})
+        rows = wire.rows_of(answer.body)
+        if others := {row.market for row in rows} - {request.market.native_id}:
+            raise MalformedAnswerError(f"candles of {sorted(others)!r} came in the answer to {request!s}")
+        page = Page.of(
+            request, wire.batch_of(rows), answered_at=answer.moment, feedback=answer.feedback, size=answer.size
+        )
+        return _within_reach(page)
+
+    async def _tickers(self, request: FetchRequest) -> Page:
+        if request.token == calls.EVERYTHING:
+            answer = await self._get("/v1/ticker/all", calls.quotes(request))
+            found = state.tickers_of(answer.body, request.markets, others=True)
+        else:
+            answer = await self._get("/v1/ticker", calls.named(request))
+            found = state.tickers_of(answer.body, request.markets)
+        return _page(request, answer, tickers=found)
+
+    async def _books(self, request: FetchRequest) -> Page:
+        levels = min(request.limit or calls.LEVELS, calls.LEVELS)
+        answer = await self._get("/v1/orderbook", {**calls.named(request), "count": levels})
+        return _page(request, answer, orderbooks=state.books_of(answer.body, request.markets))
+
+    async def _trades(self, request: FetchRequest) -> Page:
+        now = self._now()
+        answer = await self._get("/v1/trades/ticks", calls.ticks(request, now))
+        if request.span is not None and answer.moment // DAY != now // DAY:
+            raise MalformedAnswerError(
+                f"it is {iso(answer.moment)} at the exchange, not {iso(now)}, so another day was told than asked for in"
+                f" {request!s}"
+            )
+        found = state.ticks_of(answer.body, request.market)
+        return _page(
+            request,
+            answer,
+            trades=calls.kept(request, found.trades),
+            rest=calls.rest(request, found.trades, found.cursor, answer.moment + 999),
+        )
+
+    async def _get(self, path: str, parameters: Mapping[str, str | int]) -> Answer:
+        """A request that was paid for; it tells the exchange's clock too."""
+        answer = await self._client.get(path, parameters)
+        self._ahead = answer.moment - self.context.clock.now()
+        return answer
+
+    def _now(self) -> int:
+        """The exchange's clock, by its last answer."""
+        return self.context.clock.now() + self._ahead
+
     @property
     def _exchange(self) -> str:
         return self.context.name.upper()
@@ -184,13 +244,17 @@ class UpbitProvider:
         """A request on our own account: it passes the gate itself."""
         await self.context.budget.spend({MARKETS: 1})
         try:
-            answer = await self._client.get("/v1/market/all", {"is_details": "true"})
+            answer = await self._get("/v1/market/all", {"is_details": "true"})
         except RateLimitedError as error:
             if error.retry_after is not None:
                 self.context.budget.pause(error.retry_after)
             raise
         self.context.budget.observe(answer.feedback)
         return answer
+
+
+def _page(request: FetchRequest, answer: Answer, **found: Any) -> Page:
+    return Page(request=request, answered_at=answer.moment, feedback=answer.feedback, size=answer.size, **found)
 
 
 def _within_reach(page: Page) -> Page:

@@ -3,4 +3,4 @@
 import pytest
 
 # A check that fails shows the values it compared, as in the adopter's own tests.
-pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in ("provider", "stage", "storage")))
+pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in ("market_data", "provider", "stage", "storage")))

@@ -9,12 +9,21 @@ from typing import Final
 from aiohttp import web
 
 from candle_testkit.sandbox import info, tickers
+from candle_testkit.sandbox.books import book
 from candle_testkit.sandbox.faults import KLINES
 from candle_testkit.sandbox.limits import Limits, Quota, Verdict
-from candle_testkit.sandbox.market import Rows
+from candle_testkit.sandbox.market import Market, Rows
 from candle_testkit.sandbox.serving import Answer, Exchange, Wire
 from candle_testkit.sandbox.timeframes import INTERVALS
-from candle_testkit.sandbox.wire import Params, WireError, invalid_symbol, rows_text
+from candle_testkit.sandbox.wire import (
+    Params,
+    WireError,
+    array_text,
+    compact,
+    decimal,
+    invalid_symbol,
+    rows_text,
+)
 
 _KLINES_PARAMS: Final = ("symbol", "interval", "startTime", "endTime", "timeZone", "limit")
 _UTC: Final = ("0", "+0", "-0", "00", "0:00", "00:00", "+0:00", "+00:00", "-0:00", "-00:00")
@@ -47,10 +56,8 @@ def _info(exchange: Exchange, params: Params, now: int, scale: int) -> Answer:
 
 
 def _klines(exchange: Exchange, params: Params, now: int, scale: int) -> Answer:
-    market = exchange.markets[params.symbol(exchange.markets)]
+    market = _listed(exchange, params, now)
     timeframe = params.required("interval")
-    if market.config.listed_ms > now:
-        raise invalid_symbol()
     if timeframe not in INTERVALS:
         raise WireError(-1120, "Invalid interval.")
     if (params.text("timeZone") or "0") not in _UTC:
@@ -71,6 +78,48 @@ def _span(rows: Rows, start: int | None, last: int, *, full: bool) -> tuple[int,
     return (int(rows["open_time"][0]) if full else 0), max(last, int(rows["close_time"][-1]))
 
 
+def _depth(exchange: Exchange, params: Params, now: int, _: int) -> Answer:
+    market = _listed(exchange, params, now)
+    sides = book(market, now, params.limit(100, 5000))
+    bids, asks = (
+        [[decimal(price), decimal(amount)] for price, amount in levels[["price", "amount"]].tolist()]
+        for levels in sides
+    )
+    return Answer(compact({"lastUpdateId": now, "bids": bids, "asks": asks}))
+
+
+def _agg_trades(exchange: Exchange, params: Params, now: int, scale: int) -> Answer:
+    deals = exchange.deals[_listed(exchange, params, now).config.symbol]
+    number, start, end = params.number("fromId"), params.instant("startTime"), params.instant("endTime")
+    limit = params.limit(500, 1000)
+    if number is not None and (start is not None or end is not None):
+        raise WireError(-1128, "Combination of optional parameters invalid.")
+    stop = now if end is None else min(end + 1, now)
+    if number is not None:
+        found = deals.from_number(number, limit, now)
+    elif start is not None:
+        found = deals.oldest(start, limit, stop)
+    else:
+        found = deals.newest(stop, limit, 0)
+    return Answer(array_text(_agg_trade(deal, scale) for deal in found.tolist()))
+
+
+def _agg_trade(deal: tuple[int, ...], scale: int) -> str:
+    """An aggregate of a single fill, so that both have one number."""
+    number, at, price, amount, bought = deal
+    return compact({
+        "a": number, "p": decimal(price), "q": decimal(amount), "f": number, "l": number, "T": at * scale,
+        "m": not bought, "M": True,
+    })  # fmt: skip
+
+
+def _listed(exchange: Exchange, params: Params, now: int) -> Market:
+    market = exchange.markets[params.symbol(exchange.markets)]
+    if market.config.listed_ms > now:
+        raise invalid_symbol()
+    return market
+
+
 def _ticker(kind: str) -> Route:
     known = (*tickers.PARAMS, "type") if kind == "24hr" else tickers.PARAMS
     return Route(
@@ -80,10 +129,16 @@ def _ticker(kind: str) -> Route:
     )
 
 
+def _depth_weight(limit: int) -> int:
+    return next(weight for most, weight in ((100, 5), (500, 25), (1000, 50), (5000, 250)) if limit <= most)
+
+
 ROUTES: Final[dict[str, Route]] = {
     "/api/v3/ping": Route((), lambda _: 1, _ping),
     "/api/v3/time": Route((), lambda _: 1, _time),
     "/api/v3/exchangeInfo": Route(info.PARAMS, lambda _: 20, _info),
+    "/api/v3/depth": Route(("symbol", "limit"), lambda params: _depth_weight(params.limit(100, 5000)), _depth),
+    "/api/v3/aggTrades": Route(("symbol", "fromId", "startTime", "endTime", "limit"), lambda _: 4, _agg_trades),
     KLINES: Route(_KLINES_PARAMS, lambda _: 2, _klines),
     **{f"/api/v3/ticker/{kind}": _ticker(kind) for kind in ("24hr", "price", "bookTicker")},
 }

@@ -25,8 +25,12 @@ _MOST_TURNOVER: Final = Decimal(500_000_000)
 #: The exchanges whose wires the sandbox speaks.
 BINANCE: Final = "BINANCE"
 UPBIT: Final = "UPBIT"
+KRAKEN: Final = "KRAKEN"
+OKX: Final = "OKX"
 # Upbit has years, which sum up twelve times as much.
-_TURNOVERS: Final = {BINANCE: _MOST_TURNOVER, UPBIT: _MOST_TURNOVER / 10}
+_TURNOVERS: Final = {
+    BINANCE: _MOST_TURNOVER, UPBIT: _MOST_TURNOVER / 10, KRAKEN: _MOST_TURNOVER, OKX: _MOST_TURNOVER,
+}  # fmt: skip
 _STATUSES: Final = ("TRADING", "END_OF_DAY", "HALT", "BREAK", "CANCEL_ONLY")
 
 

@@ -17,6 +17,9 @@ KLINES: Final = "/api/v3/klines"
 #: In place of a fault's path: every route that answers candles, of whichever exchange.
 CANDLES: Final = "candles"
 _UPBIT_CANDLES: Final = "/v1/candles/"
+KRAKEN_CANDLES: Final = "/0/public/OHLC"
+OKX_CANDLES: Final = "/api/v5/market/candles"
+OKX_HISTORY: Final = "/api/v5/market/history-candles"
 YAHOO_CHART: Final = "/v8/finance/chart/"
 NAVER_DAYS: Final = "/sise.nhn"
 
@@ -121,7 +124,9 @@ class Faults:
 
 def answers_candles(path: str) -> bool:
     """Whether a path is a route of candles."""
-    return path in (KLINES, NAVER_DAYS) or path.startswith((_UPBIT_CANDLES, YAHOO_CHART))
+    return path in (KLINES, NAVER_DAYS, KRAKEN_CANDLES, OKX_CANDLES, OKX_HISTORY) or path.startswith(
+        (_UPBIT_CANDLES, YAHOO_CHART)
+    )
 
 
 class FaultDesk:

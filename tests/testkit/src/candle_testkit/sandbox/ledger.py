@@ -10,8 +10,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from candle_testkit.sandbox.books import Levels, book, past_day
 from candle_testkit.sandbox.checking import UNITS
 from candle_testkit.sandbox.clock import SandboxClock
+from candle_testkit.sandbox.deals import DealBook, Deals
 from candle_testkit.sandbox.errors import SandboxError
 from candle_testkit.sandbox.market import CANDLE, Market, Rows
 from candle_testkit.sandbox.stocks_ledger import Stocks
@@ -48,8 +50,10 @@ class Request:
 class Ledger:
     """Read by tests, written by the server. Safe to use from any thread."""
 
-    def __init__(self, markets: Mapping[str, Market], clock: SandboxClock, stocks: Stocks) -> None:
-        self._markets, self._clock, self._stocks = markets, clock, stocks
+    def __init__(
+        self, markets: Mapping[str, Market], clock: SandboxClock, stocks: Stocks, deals: Mapping[str, DealBook]
+    ) -> None:
+        self._markets, self._clock, self._stocks, self._deals = markets, clock, stocks, deals
         self._lock = threading.Lock()
         self._requests: list[Request] = []
 
@@ -64,11 +68,10 @@ class Ledger:
         """
         if symbol in self._stocks:
             return self._stocks.rows(symbol, timeframe, start, end, include_open=include_open)
-        if symbol not in self._markets:
-            raise SandboxError(f"the sandbox has no market {symbol!r}; it has {len(self._markets)}")
+        market = self._market(symbol)
         if timeframe not in TIMEFRAMES:
             raise SandboxError(f"timeframe {timeframe!r} is not one of {', '.join(TIMEFRAMES)}")
-        now, grid, market = self._clock.now(), TIMEFRAMES[timeframe], self._markets[symbol]
+        now, grid = self._clock.now(), TIMEFRAMES[timeframe]
         first = grid.slot(max(start, market.config.listed_ms))
         last = min(end - 1, now)
         if last < start:
@@ -88,6 +91,41 @@ class Ledger:
         rows = self.rows(symbol, timeframe, start, end, include_open=include_open)
         names = rows.dtype.names or ()
         return {name: _floats(rows[name]) if name in DECIMALS else rows[name].copy() for name in names}
+
+    def trades(self, symbol: str, start: int, end: int) -> Deals:
+        """Trades of ``[start, end)`` UTC ms up to now, oldest first, as a structured array (``deals.DEAL``).
+
+        Raises:
+            SandboxError: Unknown symbol.
+        """
+        self._market(symbol)
+        return self._deals[symbol].between(start, min(end, self._clock.now()))
+
+    def newest_trades(self, symbol: str, count: int) -> Deals:
+        """The newest so many trades, as in :meth:`trades`."""
+        self._market(symbol)
+        return self._deals[symbol].newest(self._clock.now(), count, 0)
+
+    def ticker(self, symbol: str) -> dict[str, int]:
+        """The 24 hours before now; see ``books.past_day``.
+
+        Raises:
+            SandboxError: Unknown symbol.
+        """
+        return past_day(self._market(symbol), self._clock.now())
+
+    def book(self, symbol: str, depth: int) -> tuple[Levels, Levels]:
+        """Bids and asks of now, best first, as structured arrays (``books.LEVEL``).
+
+        Raises:
+            SandboxError: Unknown symbol.
+        """
+        return book(self._market(symbol), self._clock.now(), depth)
+
+    def _market(self, symbol: str) -> Market:
+        if symbol not in self._markets:
+            raise SandboxError(f"the sandbox has no market {symbol!r}; it has {len(self._markets)}")
+        return self._markets[symbol]
 
     def record(self, **values: Any) -> None:
         """Write down one request; the server calls this."""

@@ -173,7 +173,7 @@ class Market:
             if kind == QUIET:
                 parts.append(self._flat(self._price(a)))
             elif kind == NORMAL:
-                parts.extend(self.synth.bars(level, i, j) for level, i, j in _levels(a, b))
+                parts.extend(self.synth.bars(level, i, j) for level, i, j in level_runs(a, b))
         bars = np.concatenate(parts, axis=1) if parts else np.empty((ROWS, 0), dtype=np.int64)
         return fold(bars, np.zeros(min(bars.shape[1], 1), dtype=np.int64))
 
@@ -222,13 +222,13 @@ class Market:
         return rows
 
 
-def _levels(start: int, end: int, level: int = DAY) -> list[tuple[int, int, int]]:
+def level_runs(start: int, end: int, level: int = DAY) -> list[tuple[int, int, int]]:
     """``[start, end)`` in the fewest runs of whole bars, as ``(level, first, stop)`` in time order."""
     unit = LEVEL_MS[level]
     first, stop = -(-start // unit), end // unit
     if level == SECOND:
         return [(level, first, stop)] if first < stop else []
     if first >= stop:
-        return _levels(start, end, level + 1)
-    before, after = _levels(start, first * unit, level + 1), _levels(stop * unit, end, level + 1)
+        return level_runs(start, end, level + 1)
+    before, after = level_runs(start, first * unit, level + 1), level_runs(stop * unit, end, level + 1)
     return [*before, (level, first, stop), *after]

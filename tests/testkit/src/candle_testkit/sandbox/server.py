@@ -13,16 +13,19 @@ from aiohttp import web
 
 from candle_testkit.sandbox.binance import BinanceSpot
 from candle_testkit.sandbox.clock import SandboxClock
-from candle_testkit.sandbox.config import BINANCE, UPBIT, SandboxConfig
+from candle_testkit.sandbox.config import BINANCE, KRAKEN, OKX, UPBIT, SandboxConfig
 from candle_testkit.sandbox.control import Control
+from candle_testkit.sandbox.deals import DealBook
 from candle_testkit.sandbox.defaults import default_markets
 from candle_testkit.sandbox.errors import SandboxError
 from candle_testkit.sandbox.faults import FaultDesk
+from candle_testkit.sandbox.kraken import Kraken
 from candle_testkit.sandbox.ledger import Ledger
 from candle_testkit.sandbox.limits import Meter
 from candle_testkit.sandbox.market import Market
 from candle_testkit.sandbox.naver import NAVER, Naver
-from candle_testkit.sandbox.serving import Exchange
+from candle_testkit.sandbox.okx import Okx
+from candle_testkit.sandbox.serving import Exchange, Wire
 from candle_testkit.sandbox.stocks import Stock
 from candle_testkit.sandbox.stocks_defaults import default_stocks
 from candle_testkit.sandbox.stocks_ledger import Stocks
@@ -33,7 +36,8 @@ from candle_testkit.sandbox.upbit_markets import default_upbit_markets
 from candle_testkit.sandbox.yahoo import YAHOO, Yahoo
 
 _START_SECONDS = 10.0
-_KINDS: Final[dict[str, type[Market]]] = {BINANCE: Market, UPBIT: TradedMarket}
+_KINDS: Final[dict[str, type[Market]]] = {BINANCE: Market, UPBIT: TradedMarket, KRAKEN: Market, OKX: Market}
+_WIRES: Final[dict[str, type[Wire]]] = {BINANCE: BinanceSpot, UPBIT: Upbit, KRAKEN: Kraken, OKX: Okx}
 
 
 class Sandbox:
@@ -63,7 +67,8 @@ class Sandbox:
         listed = self.config.stocks
         stocks = default_stocks(listed) if isinstance(listed, int) else listed
         self.stocks = Stocks((Stock(one, self.config.seed) for one in stocks), self.clock)
-        self.ledger = Ledger(self.markets, self.clock, self.stocks)
+        self._deals = {symbol: DealBook(market) for symbol, market in self.markets.items()}
+        self.ledger = Ledger(self.markets, self.clock, self.stocks, self._deals)
         self._meters = {name: Meter(self.config.limits) for name in (*_KINDS, YAHOO, NAVER)}
         self._url: str | None = None
         self._thread: threading.Thread | None = None
@@ -89,9 +94,11 @@ class Sandbox:
     def application(self) -> web.Application:
         """The routes, for a server of one's own."""
         started, application = time.monotonic(), web.Application()
-        for name, wire in ((BINANCE, BinanceSpot), (UPBIT, Upbit)):
+        for name, wire in _WIRES.items():
             markets = {symbol: market for symbol, market in self.markets.items() if market.config.exchange == name}
-            exchange = Exchange(self.config, markets, self.clock, self._meters[name], self.faults, self.ledger, started)
+            exchange = Exchange(
+                self.config, markets, self.clock, self._meters[name], self.faults, self.ledger, started, self._deals
+            )
             application.add_routes(wire(exchange).routes())
         for source, told in ((YAHOO, Yahoo), (NAVER, Naver)):
             exchange = Exchange(self.config, {}, self.clock, self._meters[source], self.faults, self.ledger, started)

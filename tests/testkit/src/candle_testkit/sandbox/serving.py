@@ -15,6 +15,7 @@ from aiohttp import web
 
 from candle_testkit.sandbox.clock import SandboxClock
 from candle_testkit.sandbox.config import SandboxConfig
+from candle_testkit.sandbox.deals import DealBook
 from candle_testkit.sandbox.faults import Fault, FaultDesk
 from candle_testkit.sandbox.ledger import Ledger
 from candle_testkit.sandbox.limits import Meter, Quota, Verdict
@@ -35,6 +36,7 @@ class Exchange:
     faults: FaultDesk
     ledger: Ledger
     started: float
+    deals: Mapping[str, DealBook] = field(default_factory=dict)
 
 
 @dataclass

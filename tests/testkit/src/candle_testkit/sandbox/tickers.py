@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from candle_testkit.sandbox.books import book, last_price, past_day
 from candle_testkit.sandbox.info import STATUSES
 from candle_testkit.sandbox.market import Market
-from candle_testkit.sandbox.stretches import ABSENT
 from candle_testkit.sandbox.synth import DAY, LEVEL_MS
 from candle_testkit.sandbox.wire import Params, WireError, compact, decimal
 
@@ -53,45 +53,33 @@ def weight(kind: str, params: Params) -> int:
     return 2 if 1 <= count <= 20 else 40 if 1 <= count <= 100 else 80
 
 
-def _last(market: Market, now: int) -> int:
-    """The last price, in units of 1e-8: now or, where trading has ended or is interrupted, before that."""
-    instant = market.stretches.present_before(now)
-    if market.stretches.kind(now) != ABSENT:
-        return market.price_at(now)
-    return int(market.over(instant - instant % 1000, instant + 1)["close"][0])
-
-
 def _price(market: Market, now: int) -> dict[str, Any]:
-    return {"symbol": market.config.symbol, "price": decimal(_last(market, now))}
+    return {"symbol": market.config.symbol, "price": decimal(last_price(market, now))}
 
 
 def _book(market: Market, now: int) -> dict[str, Any]:
-    last, tick, quantity = _last(market, now), market.config.tick_units, decimal(market.config.step_units * 1000)
+    bids, asks = book(market, now, 1)
     return {
         "symbol": market.config.symbol,
-        "bidPrice": decimal(max(last - tick, tick)), "bidQty": quantity,
-        "askPrice": decimal(last + tick), "askQty": quantity,
+        "bidPrice": decimal(int(bids["price"][0])), "bidQty": decimal(int(bids["amount"][0])),
+        "askPrice": decimal(int(asks["price"][0])), "askQty": decimal(int(asks["amount"][0])),
     }  # fmt: skip
 
 
 def _day(market: Market, now: int) -> dict[str, Any]:
     """Twenty-four hours up to now, over whole seconds."""
-    opened = max(now - LEVEL_MS[DAY], market.config.listed_ms)
-    rows, last = market.over(opened, now), _last(market, now)
-    figures = {name: int(rows[name][0]) for name in rows.dtype.names or ()} if len(rows) else {}
-    first, volume, quote = figures.get("open", last), figures.get("volume", 0), figures.get("quote_volume", 0)
-    change, count = last - first, figures.get("trades", 0)
+    day, best = past_day(market, now), _book(market, now)
+    last, first, volume, quote, count = (day[name] for name in ("last", "open", "volume", "quote_volume", "trades"))
+    change = last - first
     # Ids only have to grow with time and to agree with the count.
-    first_id = (opened - market.config.listed_ms) * market.config.daily_trades * 2 // LEVEL_MS[DAY] if count else -1
-    book = _book(market, now)
+    first_id = (day["opened"] - market.config.listed_ms) * market.config.daily_trades * 2 // LEVEL_MS[DAY]
     return {
         "symbol": market.config.symbol,
         "priceChange": decimal(change), "priceChangePercent": f"{change * 100 / first:.3f}",
         "weightedAvgPrice": decimal(quote * 100_000_000 // volume if volume else last),
-        "prevClosePrice": decimal(first), "lastPrice": decimal(last), "lastQty": book["bidQty"],
-        "bidPrice": book["bidPrice"], "bidQty": book["bidQty"], "askPrice": book["askPrice"], "askQty": book["askQty"],
-        "openPrice": decimal(first), "highPrice": decimal(figures.get("high", last)),
-        "lowPrice": decimal(figures.get("low", last)),
-        "volume": decimal(volume), "quoteVolume": decimal(quote), "openTime": opened, "closeTime": now,
-        "firstId": first_id, "lastId": first_id + count - 1 if count else -1, "count": count,
+        "prevClosePrice": decimal(first), "lastPrice": decimal(last), "lastQty": best["bidQty"],
+        "bidPrice": best["bidPrice"], "bidQty": best["bidQty"], "askPrice": best["askPrice"], "askQty": best["askQty"],
+        "openPrice": decimal(first), "highPrice": decimal(day["high"]), "lowPrice": decimal(day["low"]),
+        "volume": decimal(volume), "quoteVolume": decimal(quote), "openTime": day["opened"], "closeTime": now,
+        "firstId": first_id if count else -1, "lastId": first_id + count - 1 if count else -1, "count": count,
     }  # fmt: skip

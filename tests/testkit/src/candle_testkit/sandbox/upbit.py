@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
 
+from candle_testkit.sandbox import upbit_state as state
 from candle_testkit.sandbox import upbit_wire as wire
 from candle_testkit.sandbox.limits import Quota, Verdict
 from candle_testkit.sandbox.market import Market, Rows
@@ -35,7 +37,13 @@ class Upbit(Wire):
 
     def routes(self) -> list[web.RouteDef]:
         """For the application's router."""
-        paths = [_MARKETS, _INSTRUMENTS, "/v1/candles/minutes/{unit}", *(f"/v1/candles/{name}" for name in PERIODS)]
+        paths = [
+            _MARKETS,
+            _INSTRUMENTS,
+            *self._state(),
+            "/v1/candles/minutes/{unit}",
+            *(f"/v1/candles/{name}" for name in PERIODS),
+        ]
         return [web.get(path, self.handle, allow_head=False) for path in paths]
 
     def ask(self, request: web.Request, now: int) -> tuple[Answer, int]:
@@ -45,6 +53,8 @@ class Upbit(Wire):
                 return Answer(self._markets(request, now)), 1
             if request.path == _INSTRUMENTS:
                 return Answer(self._instruments(request, now)), 1
+            if tell := self._state().get(request.path):
+                return Answer(tell(request, now)), 1
             return self._candles(request, now), 1
         except UpbitError as error:
             return Answer(error.body, status=error.status), 1
@@ -53,8 +63,8 @@ class Upbit(Wire):
         """A counter for each group; whoever names an origin has another one, and a small one."""
         if "Origin" in request.headers:
             return Quota("origin", 1, 10_000)
-        group = {"market": "market", "candles": "candles", "orderbook": "orderbook"}[request.path.split("/")[2]]
-        return Quota(group, self.exchange.config.limits.group, 1_000)
+        group = request.path.split("/")[2]
+        return Quota("crix-trades" if group == "trades" else group, self.exchange.config.limits.group, 1_000)
 
     def refusal(self, verdict: Verdict) -> Answer:
         """429 in the configured form; 418 says how long it lasts."""
@@ -104,6 +114,31 @@ class Upbit(Wire):
             {"market": one.symbol, "quote_currency": one.quote, "tick_size": one.tick, "supported_levels": ["0"]}
             for one in told
         ])  # fmt: skip
+
+    def _state(self) -> dict[str, Callable[[web.Request, int], str]]:
+        """The routes that tell of this moment."""
+        return {
+            "/v1/ticker": self._tickers, "/v1/ticker/all": self._all_tickers, "/v1/orderbook": self._books,
+            "/v1/trades/ticks": self._ticks,
+        }  # fmt: skip
+
+    def _tickers(self, request: web.Request, now: int) -> str:
+        names = wire.required(request.query, "markets").split(",")
+        return array_text(state.ticker_text(market, now) for market in state.chosen(names, self._listed(now)))
+
+    def _all_tickers(self, request: web.Request, now: int) -> str:
+        quotes = wire.required(request.query, "quote_currencies").split(",")
+        listed = self._listed(now).values()
+        return array_text(state.ticker_text(market, now) for market in listed if market.config.quote in quotes)
+
+    def _books(self, request: web.Request, now: int) -> str:
+        names = wire.required(request.query, "markets").split(",")
+        chosen = state.chosen(names, self._listed(now))
+        return array_text(state.book_text(market, now, request.query) for market in chosen)
+
+    def _ticks(self, request: web.Request, now: int) -> str:
+        (market,) = state.chosen([wire.required(request.query, "market")], self._listed(now))
+        return state.ticks_text(market, self.exchange.deals[market.config.symbol], now, request.query)
 
     def _candles(self, request: web.Request, now: int) -> Answer:
         query = request.query
