@@ -23,6 +23,12 @@ from candle_hookspecs import (
     TransientError,
 )
 
+PAUSE: Final = 10.0
+"""Seconds after a limit was passed, where the exchange does not say."""
+
+BAN: Final = 300.0
+"""Seconds after a 418 that does not say how long it lasts. A request during a ban makes it longer."""
+
 _MISREAD: Final = (TypeError, KeyError, IndexError, AttributeError, ValueError, ArithmeticError)
 """What ccxt's parsers fail with when an answer has not the form that they were written for."""
 
@@ -67,7 +73,9 @@ def error_for(error: Exception, call: Call, what: object) -> ProviderError:
     kind = _kind(error, status)
     text = f"{what}: {str(error)[:300]} ({type(error).__name__})"
     if kind is RateLimitedError:
-        return RateLimitedError(text, retry_after=call.retry_after, banned=status == 418)
+        banned = status == 418
+        wait = call.retry_after
+        return RateLimitedError(text, retry_after=(BAN if banned else PAUSE) if wait is None else wait, banned=banned)
     return kind(text)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -78,13 +77,12 @@ def metered(base: type[Any], context: PluginContext) -> type[Any]:
 def configuration(timeout: float, options: Mapping[str, Any]) -> dict[str, Any]:
     """What the class is built with.
 
-    Decimal for its numbers keeps ticks exact. Nothing is sent twice, nothing waits but at our gate, and no answer's
-    body is kept alive.
+    Nothing is sent twice, nothing waits but at our gate, and no answer's body is kept alive. Numbers stay floats: ccxt
+    compares and adds them here and there, and cannot read its own Decimals again.
     """
     return {
         "enableRateLimit": False,
         "timeout": int(timeout * 1000),
-        "number": Decimal,
         "enableLastHttpResponse": False,
         "enableLastJsonResponse": False,
         "options": {**options, "maxRetriesOnFailure": 0},

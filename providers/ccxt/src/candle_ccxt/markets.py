@@ -1,4 +1,8 @@
-"""The markets of ccxt as ours."""
+"""The markets of ccxt as ours.
+
+Its numbers are floats of the exchange's decimals. The shortest text of a float is the decimal that it was made of, as
+long as that had no more than fifteen digits, so steps and bounds are exact.
+"""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
@@ -10,7 +14,7 @@ from candle_hookspecs import MalformedAnswerError, Market, MarketStatus
 _OURS: Final = {name: ours for ours, name in TRADETYPES.items()}
 _DECIMAL_PLACES: Final = 2
 _TICK_SIZE: Final = 4
-"""ccxt's precision modes (``ccxt.base.decimal_to_precision``). With significant digits, 3, a step depends on the price."""
+"""Modes of precision (``ccxt.base.decimal_to_precision``). With significant digits, 3, a step depends on the price."""
 
 
 def parse_all(found: Iterable[Mapping[str, Any]], exchange: str, mode: int) -> list[Market]:
@@ -26,7 +30,7 @@ def parse(market: Mapping[str, Any], exchange: str, mode: int) -> Market:
     """One market.
 
     Args:
-        market: ccxt's structure, with Decimal for its numbers.
+        market: ccxt's structure.
         exchange: upper case.
         mode: what its ``precision`` means.
 

@@ -171,26 +171,25 @@ class Newest(Paging):
         return Ask(max(0, _span(request).start), most)
 
     def read(self, request: FetchRequest, ask: Ask, heard: Heard, step: int) -> Page:
-        """Everything up to the present is proven, from the first row on or, if all came, from where it was asked."""
+        """Everything from the first row up to the present is proven, and what is before it lost, if it may be more."""
         span, batch = _span(request), heard.batch
         _ordered(batch, request)
         # The candle still open is counted by some exchanges and not by others.
         full = len(batch) + batch.repeated >= ask.limit - 1
-        if not len(batch):
+        if not full and not len(batch.between(Span(-_FOREVER, span.end))):
+            # Nothing of the span, where all since its beginning came.
             return Page(
-                request=replace(request, limit=ask.limit), answered_at=heard.moment, size=heard.size, asserted=span
+                request=replace(request, limit=ask.limit), asserted=span, answered_at=heard.moment, size=heard.size
             )
-        start = batch.first if full else min(span.start, batch.first)
-        proofs = [Proof(Span(start, max(batch.last + 1, span.end)), Evidence.ANCHORED)]
+        proofs = [Proof(Span(batch.first, max(batch.last + 1, span.end)), Evidence.ANCHORED)]
         if full:
             gone = Span(min(0, span.start), batch.first)
             proofs.append(Proof(gone, Evidence.DECLARED, CoverageState.OUT_OF_REACH))
-        silent = None if full or batch.first <= span.start else Span(span.start, min(batch.first, span.end))
         return Page(
             request=replace(request, limit=len(batch) if full else ask.limit),
             batch=batch,
             proofs=tuple(proofs),
-            asserted=silent,
+            asserted=None if full or batch.first <= span.start else Span(span.start, batch.first),
             answered_at=heard.moment,
             size=heard.size,
         )

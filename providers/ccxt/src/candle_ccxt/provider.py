@@ -10,7 +10,7 @@ from pydantic import AnyHttpUrl, Field, PositiveFloat
 
 from candle_ccxt import describe, markets
 from candle_ccxt.calls import COST, Call, calling
-from candle_ccxt.errors import translated
+from candle_ccxt.errors import PAUSE, translated
 from candle_ccxt.exchange import configuration, metered, redirected, session
 from candle_ccxt.loading import load
 from candle_ccxt.paging import KNOWN, WAYS, Heard, Paging
@@ -105,8 +105,12 @@ class CcxtProvider:
         self._check(request)
         await self._list(unless_known=True)
         exchange, market = self._exchange, request.market
-        if market.ccxt_symbol not in exchange.markets:
-            raise MarketGoneError(f"{self._id} lists no {market.ccxt_symbol!r} (any more); what is stored stays")
+        listed = exchange.markets.get(market.ccxt_symbol)
+        # A name may have passed to another market meanwhile.
+        if listed is None or listed["id"] != market.native_id:
+            raise MarketGoneError(
+                f"{self._id} lists no {market.ccxt_symbol!r} that is {market.native_id!r} (any more); what is stored stays"
+            )
         step = int(exchange.parse_timeframe(request.timeframe)) * 1000
         ask = self._paging.ask(request, step, self._most)
         parameters = {} if ask.until is None else {"until": ask.until}
@@ -205,8 +209,7 @@ class CcxtProvider:
                 with translated(call, f"{what} at {self._id}"):
                     yield call
             except RateLimitedError as error:
-                if error.retry_after is not None:
-                    self.context.budget.pause(error.retry_after)
+                self.context.budget.pause(error.retry_after or PAUSE)
                 raise
 
     def _matching(self, query: MarketQuery) -> list[Market]:
