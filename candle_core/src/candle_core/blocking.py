@@ -85,6 +85,7 @@ class Candles:
     load_many = _Blocking(manager.Candles.load_many)
     forget = _Blocking(manager.Candles.forget)
     status = _Blocking(manager.Candles.status)
+    statistics = _Blocking(manager.Candles.statistics)
     maintain = _Blocking(manager.Candles.maintain)
     copy_to = _Blocking(manager.Candles.copy_to)
     revisions = _BlockingStream(manager.Candles.revisions)

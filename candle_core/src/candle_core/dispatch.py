@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, Final, TypeVar, cast
 
 from candle_core.registry import Registered, new_manager, register
+from candle_core.statistics import MARKETS, WARMUP, Collector, rows_of
 from candle_hookspecs import (
     Action,
     ActionQuery,
@@ -50,9 +51,14 @@ TRACE: Final = "CANDLE_TRACE"
 
 
 class Dispatch:
-    """The plugin manager behind a façade."""
+    """The plugin manager behind a façade.
 
-    def __init__(self) -> None:
+    Args:
+        statistics: counts what providers are asked.
+    """
+
+    def __init__(self, statistics: Collector | None = None) -> None:
+        self.statistics = statistics or Collector()
         self._manager = new_manager()
         self._targets: dict[str, Registered] = {}
         self._everywhere: dict[str, Registered] = {}
@@ -158,7 +164,10 @@ class ProviderHooks:
 
     async def markets(self, query: MarketQuery) -> Sequence[Market]:
         """`candle_markets`."""
-        return await self._dispatch.ask_many(self.name, "candle_markets", query=query)
+        with self._dispatch.statistics.call(self.name, MARKETS) as call:
+            markets: Sequence[Market] = await self._dispatch.ask_many(self.name, "candle_markets", query=query)
+            call.answered(len(markets))
+        return markets
 
     def split(self, request: FetchRequest) -> Sequence[FetchRequest]:
         """`candle_split`."""
@@ -166,7 +175,10 @@ class ProviderHooks:
 
     async def fetch(self, request: FetchRequest) -> Page:
         """`candle_fetch`."""
-        return await self._dispatch.ask(self.name, "candle_fetch", Page, request=request)
+        with self._dispatch.statistics.call(self.name, request.kind, request.costs) as call:
+            page = await self._dispatch.ask(self.name, "candle_fetch", Page, request=request)
+            call.answered(rows_of(page), page.size)
+        return page
 
     def decode(self, raw: object) -> CandleBatch:
         """`candle_decode`."""
@@ -176,7 +188,10 @@ class ProviderHooks:
         """`candle_warmup`; None where the provider has none."""
         if not self._dispatch.implements(self.name, "candle_warmup"):
             return None
-        return await self._dispatch.ask(self.name, "candle_warmup", MarketInfo, scope=scope)
+        with self._dispatch.statistics.call(self.name, WARMUP) as call:
+            info = await self._dispatch.ask(self.name, "candle_warmup", MarketInfo, scope=scope)
+            call.answered(0)
+        return info
 
     async def calendar(self, span: Span) -> Sequence[Session] | None:
         """`candle_calendar`; None: the market trades always."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from candle_core.budget import Budget, Remote, SharedStore, cache_root
+from candle_core.budget import Budget, Remote, SharedStore, cache_root, host_of
 from candle_core.clock import ExchangeClock, SystemClock
 from candle_core.config import Config, PluginTable
 from candle_core.discovery import InstalledPlugin, PluginKind, find_plugin, installed_plugins
@@ -14,6 +14,7 @@ from candle_core.dispatch import Dispatch, ProviderHooks, StorageHooks
 from candle_core.groups import group
 from candle_core.plan import cut
 from candle_core.sessions import SessionGrid
+from candle_core.statistics import Collector, KeptStatistics
 from candle_core.timeframes import Grid
 from candle_core.writer import Schedule, Writer
 from candle_hookspecs import (
@@ -93,7 +94,10 @@ class Kernel:
     def __init__(self, config: Config, clock: Clock | None = None) -> None:
         self.config = config
         self.clock = clock or SystemClock()
-        self.dispatch = Dispatch()
+        self.opened = self.clock.now()
+        self.kept_statistics = KeptStatistics(cache_root() / "statistics.sqlite3", self._hosts)
+        self.statistics = Collector(lambda news, last: self.kept_statistics.add(self.clock.now(), news, last))
+        self.dispatch = Dispatch(self.statistics)
         self.providers: dict[str, Provider] = {}
         self._limits = SharedStore(cache_root() / "limits.sqlite3")
         self._storages: dict[str, StorageHooks] = {}
@@ -166,6 +170,12 @@ class Kernel:
             if isinstance(result, BaseException):
                 _log.warning("closing %r failed: %s", name, result)
         self._limits.close()
+        await asyncio.to_thread(self.statistics.hand_on, last=True)
+
+    def _hosts(self, exchange: str) -> str:
+        """Those that the configuration names for an exchange; empty: its provider's own."""
+        values = self.config.provider(exchange.lower()).values.values()
+        return " ".join(sorted({host_of(value) for value in values if isinstance(value, str)} - {""}))
 
     def build(self, kind: PluginKind, table: PluginTable) -> tuple[Any, Budget]:
         """A plugin instance, not yet registered, and the budget it was given.
@@ -176,7 +186,8 @@ class Kernel:
         installed = find_plugin(kind, table.plugin)
         plugin_class = installed.load()
         settings = self.config.settings(table, getattr(plugin_class, "Settings", Settings))
-        budget = Budget(self.clock, ExchangeClock(self.clock), self._limits, Remote.of(table.name, settings))
+        remote, clock = Remote.of(table.name, settings), ExchangeClock(self.clock)
+        budget = Budget(self.clock, clock, self._limits, remote, self.statistics.spend)
         context = PluginContext(
             name=table.name,
             clock=self.clock,

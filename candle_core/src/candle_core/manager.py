@@ -32,6 +32,7 @@ async def open(
     kernel = Kernel(load_config(config), clock)
     candles = Candles(kernel)
     try:
+        await kernel.emit("manager.opened")
         yield candles
     finally:
         await candles.close()

@@ -33,13 +33,16 @@ async def with_retries(kernel: Kernel, provider: Provider, call: Callable[[], Aw
             pauses += 1
             seconds = error.retry_after if error.retry_after is not None else UNSAID_PAUSE
             provider.budget.pause(seconds)
-            await kernel.emit("limit.paused", provider=provider.name, seconds=seconds)
+            kind = kernel.statistics.failed(error)
+            await kernel.emit("limit.paused", provider=provider.name, kind=kind, seconds=seconds)
             if pauses >= PAUSES or seconds > LONGEST_PAUSE:
                 raise
             await kernel.clock.sleep(seconds)
         except TransientError as error:
             failures += 1
+            kind = kernel.statistics.failed(error)
             if failures >= ATTEMPTS:
                 raise
-            await kernel.emit("request.retried", provider=provider.name, cause=type(error).__name__)
+            await kernel.emit("request.retried", provider=provider.name, kind=kind, cause=type(error).__name__)
             await kernel.clock.sleep(FIRST_DELAY * 2 ** (failures - 1) * random.uniform(0.75, 1.25))
+        kernel.statistics.repeat()

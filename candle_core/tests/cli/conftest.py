@@ -95,7 +95,7 @@ def sandbox(exchange: Sandbox) -> Iterator[Sandbox]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in; no setting of the machine's own reaches into it."""
     monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("CANDLE_")]:
+    for name in [name for name in os.environ if name.startswith("CANDLE_") and name != "CANDLE_CACHE_DIR"]:
         monkeypatch.delenv(name)
     return tmp_path
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from candle_hookspecs import MaintenanceTask
+from candle_testkit.sandbox import Sandbox
 
-from .conftest import Candle
+from .conftest import KLINES, Candle
 
 MARKET = ("BINANCE", "SPOT", "BTC/USDT", "1m")
 
@@ -49,6 +50,25 @@ def test_a_database_in_use(folder: Path, candle: Candle) -> None:
     assert (document["config"], document["backend"]) == ("candle.toml", "sqlite")
     assert size <= document["size"] <= size + 65_536  # the log and its index stand beside it while it is open
     assert document["place"] == str(folder / "candles.sqlite3")
+
+
+@pytest.mark.usefixtures("day")
+def test_what_exchanges_were_asked(sandbox: Sandbox, candle: Candle) -> None:
+    asked = sandbox.ledger.requests(KLINES)
+    head, titles, *rows = candle("status").out.partition("requests since ")[2].splitlines()
+    assert len(head) == len("2024-01-31")
+    assert titles.split()[:4] == ["exchange", "kind", "calls", "retries"]
+    assert [row.split()[:4] for row in rows if " candles " in row] == [["BINANCE", "candles", str(len(asked)), "0"]]
+    requests = candle("status", "--json").document["requests"]
+    (told,) = [entry for entry in requests["entries"] if entry["kind"] == "candles"]
+    assert (told["calls"], told["spent"]) == (len(asked), {"weight": sum(request.weight for request in asked)})
+    assert told["rows"] == sum(request.rows or 0 for request in asked)
+    assert candle("status", "--since", "2100-01-01", "--json").document["requests"] == {
+        "since": "2100-01-01T00:00:00Z",
+        "entries": [],
+    }
+    assert "requests" not in candle("status", "--since", "2100-01-01").out
+    candle("status", "--since", "lately").failed_with(2, "'lately'")
 
 
 def test_without_a_file_of_settings(folder: Path, candle: Candle) -> None:

@@ -135,6 +135,10 @@ from candle_hookspecs.specs import (
     PURE_HOOKS,
     CandleSpecs,
 )
+from candle_hookspecs.statistics import (
+    CallStatistics,
+    Statistics,
+)
 from candle_hookspecs.storage import (
     Answer,
     CoverageQuery,
@@ -200,6 +204,7 @@ __all__ = [
     "BrokenPluginError",
     "BudgetGate",
     "Cache",
+    "CallStatistics",
     "Candle",
     "CandleBatch",
     "CandleError",
@@ -270,6 +275,7 @@ __all__ = [
     "SlotReport",
     "Span",
     "Spending",
+    "Statistics",
     "StorageCapabilities",
     "StorageConstraintError",
     "StorageCorruptError",

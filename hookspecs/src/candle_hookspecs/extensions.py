@@ -15,8 +15,9 @@ class Event:
     """Something that happened, for metrics, tracing and panels.
 
     Attributes:
-        name: ``page.fetched``, ``save.committed``, ``request.retried``, ``limit.paused``, ``collection.finished``,
-            ``import.finished``, ``copy.finished``, ``update.finished``.
+        name: ``manager.opened``, ``page.fetched``, ``save.committed``, ``request.retried``, ``limit.paused``,
+            ``collection.finished``, ``import.finished``, ``copy.finished``, ``update.finished``,
+            ``coordinator.finished``.
         at: UTC ms on the kernel's clock.
         symbol: whom it concerns, if anyone.
         data: small plain values (numbers, texts); never a secret, never candles.

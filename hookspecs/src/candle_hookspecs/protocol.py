@@ -26,6 +26,7 @@ from candle_hookspecs.results import (
     UpdateResult,
     VerifyReport,
 )
+from candle_hookspecs.statistics import Statistics
 from candle_hookspecs.storage import MaintenanceReport, MaintenanceTask, StorageStatus, SymbolQuery
 from candle_hookspecs.symbols import Market, MarketStatus, Symbol
 
@@ -269,6 +270,10 @@ class Candles(Protocol):
 
     async def status(self, store: str = "") -> StorageStatus:
         """How a database stands."""
+        ...
+
+    async def statistics(self, since: Moment | None = None) -> Statistics:
+        """What exchanges were asked: by this manager, or since a day by every process that uses the cache folder."""
         ...
 
     async def maintain(

@@ -9,6 +9,7 @@ from candle_core.api.base import Base
 from candle_core.ranges import open_span
 from candle_core.resample import FILLS, View, read_candles
 from candle_core.revisions import need_revisions
+from candle_core.statistics import DAY
 from candle_hookspecs import (
     BadInputError,
     BadSpanError,
@@ -18,8 +19,10 @@ from candle_hookspecs import (
     MaintenanceReport,
     MaintenanceTask,
     Moment,
+    Statistics,
     StorageStatus,
     SymbolLike,
+    to_datetime,
     to_ms,
 )
 
@@ -200,6 +203,20 @@ class Keeping(Base):
             StorageError: it is there, and cannot be read. ConfigError: no such store.
         """
         return await self._kernel.storage(store).status()
+
+    async def statistics(self, since: Moment | None = None) -> Statistics:
+        """What exchanges were asked, and how they answered: calls, costs, rows, errors and latency.
+
+        Args:
+            since: of every process that uses this cache folder, from the beginning of that day (UTC) on; days are kept
+                for three months, and what runs tells its share about once a minute. None: of this manager alone, since
+                it was opened.
+        """
+        if since is None:
+            return Statistics(since=to_datetime(self._kernel.opened), entries=self._kernel.statistics.told())
+        start = to_ms(since) // DAY * DAY
+        self._kernel.statistics.hand_on()
+        return Statistics(since=to_datetime(start), entries=self._kernel.kept_statistics.read(start))
 
     async def maintain(
         self, tasks: Iterable[MaintenanceTask | str] = (), *, store: str = ""

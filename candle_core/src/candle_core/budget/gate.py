@@ -8,7 +8,7 @@ import asyncio
 import os
 import random
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -51,15 +51,22 @@ class Budget:
         local: the clock to sleep on. clock: the exchange's, by which its windows turn.
         store: where counts are kept; None: in this process.
         remote: whom they are counted for.
+        spent: hears what passed.
     """
 
     def __init__(
-        self, local: Clock, clock: ExchangeClock, store: Store | None = None, remote: Remote | None = None
+        self,
+        local: Clock,
+        clock: ExchangeClock,
+        store: Store | None = None,
+        remote: Remote | None = None,
+        spent: Callable[[Costs], object] | None = None,
     ) -> None:
         self.clock = clock
         self._local = local
         self._store = store or LocalStore()
         self._remote = remote or Remote("")
+        self._spent = spent
         self._limits: dict[str, _Declared] = {}
         self._loop = asyncio.get_running_loop()
         self._me = f"{os.getpid()}-{secrets.token_hex(4)}"
@@ -87,6 +94,8 @@ class Budget:
             first.line.leave(ticket)
             self._withdraw(first)
             raise
+        if self._spent is not None:
+            self._spent(costs)
 
     def spend_blocking(self, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
         """`spend` from a worker thread."""

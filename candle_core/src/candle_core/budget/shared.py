@@ -209,7 +209,7 @@ class Remote:
             value = getattr(settings, key)
             if isinstance(value, SecretStr | SecretBytes):
                 secrets.update(f"{key}={value.get_secret_value()!r};".encode())
-            elif (host := _host(value)) and host != _host(field.default):
+            elif (host := host_of(value)) and host != host_of(field.default):
                 hosts.add(host)
         return cls(name, tuple(sorted(hosts)), secrets.hexdigest()[:16])
 
@@ -219,7 +219,7 @@ class Remote:
         return f"{name}#{self.account}" if limit and limit.scope is Scope.ACCOUNT else name
 
 
-def _host(value: object) -> str:
+def host_of(value: object) -> str:
     """Host and port of a URL; empty for anything else."""
     try:
         return urlsplit(str(value)).netloc.rpartition("@")[2].lower()
