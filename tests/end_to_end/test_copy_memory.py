@@ -76,5 +76,6 @@ def peak_of_copying(folder: Path, rows: int) -> int:
 @pytest.mark.slow
 def test_ten_times_the_candles_take_no_more_memory(tmp_path: Path) -> None:
     few, many = peak_of_copying(tmp_path, 40_000), peak_of_copying(tmp_path, 400_000)
-    assert many < few + 8_000_000
+    # What the allocator keeps differs by up to 12 MB from run to run; the rows themselves would be 26 MB more.
+    assert many < few + 18_000_000
     assert many < 1.25 * 10**8

@@ -100,7 +100,7 @@ def test_a_calendar_that_begins_later_gives_what_there_is(tmp_path: Path) -> Non
 
 
 def test_a_calendar_that_ends_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "candle")
     last = Calendar("XSHG", tmp_path).sessions(Span.of("2025-12-01", "2100-01-01"))[-1]
     end = to_datetime(last.span.end).date().isoformat()
     [line] = [record.getMessage() for record in caplog.records]

@@ -276,11 +276,11 @@ def test_the_command_says_that_there_are_stocks() -> None:
     with subprocess.Popen(typed, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            told = [process.stdout.readline() for _ in range(8)]
+            told = [process.stdout.readline() for _ in range(11)]
             url = json.loads(told[5].partition("=")[2])
             chart = urllib.request.urlopen(f"{url}/v8/finance/chart/AAPL").read()
         finally:
             process.send_signal(signal.SIGINT)
     assert process.returncode == 0
-    assert told[-1] == "Yahoo's chart and screener are there as well, with 3 stocks.\n"
+    assert told[-4:] == ["Yahoo is there as well, with 3 stocks:\n", "\n", "[providers.nasdaq]\n", f'chart_url = "{url}"\n']
     assert b'"symbol":"AAPL"' in chart
