@@ -1,0 +1,1 @@
+"""Metrics of the candle data manager for Prometheus."""
