@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,12 @@ _MOST_STEPS: Final = 1 << 16
 
 def last_price(market: Market, now: int) -> int:
     """The last price, in units of 1e-8: now or, where trading has ended or is interrupted, before that."""
+    return _price_in(market, now // _SECOND_MS)
+
+
+@lru_cache(maxsize=1024)
+def _price_in(market: Market, second: int) -> int:
+    now = second * _SECOND_MS
     instant = market.stretches.present_before(now)
     if market.stretches.kind(now) != ABSENT:
         return market.price_at(now)
