@@ -129,10 +129,10 @@ def server() -> Iterator[Loopback]:
 def config(install: Install, server: Loopback) -> dict[str, Any]:
     """Both examples installed and configured."""
     install(
-        "candle-example",
-        "[candle.providers]\nexample = candle_example:ExampleProvider\n"
+        "documented-example",
+        "[candle.providers]\nexample = documented_example:ExampleProvider\n"
         "[candle.extensions]\ntiming = candle_timing:Timing\n",
-        candle_example=provider_source,
+        documented_example=provider_source,
         candle_timing=extension_source,
     )
     return {

@@ -2,11 +2,8 @@
 
 import email
 import json
-import shutil
-import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from configparser import ConfigParser
 from email.message import Message
 from pathlib import Path
@@ -15,9 +12,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.distributions import ROOT, Distribution, find_distributions
+from tests.distributions import ROOT, Distribution
+from tests.packaging.environments import DISTRIBUTIONS, HOUSE, python
 
-DISTRIBUTIONS = find_distributions()
 each_distribution = pytest.mark.parametrize("found", DISTRIBUTIONS, ids=lambda found: found.name)
 
 LOAD_EVERYTHING = """
@@ -27,36 +24,6 @@ groups = ["candle.providers", "candle.storage", "candle.extensions", "candle.com
 points = [point for group in groups for point in entry_points(group=group)]
 print(json.dumps([[p.dist.name, p.dist.version, p.group, p.name, type(p.load()).__name__ != "module"] for p in points]))
 """
-
-
-def python(executable: str | Path, *arguments: str | Path, cwd: Path | None = None) -> str:
-    """Run a Python with these arguments; what it printed. A failure shows what it said on standard error."""
-    done = subprocess.run([executable, *arguments], check=False, cwd=cwd, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, f"{arguments} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Distribution name → its wheel, built by the backend that its own project file names."""
-    folder = tmp_path_factory.mktemp("wheels")
-    options: list[str | Path] = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder]
-    python(sys.executable, "-m", "pip", "wheel", *options, *[found.folder for found in DISTRIBUTIONS])
-    built = {file.name.partition("-")[0].replace("_", "-"): file for file in folder.glob("*.whl")}
-    assert built.keys() == {found.name for found in DISTRIBUTIONS}
-    return built
-
-
-@pytest.fixture(scope="module")
-def clean_python(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The Python of a new environment with the wheels in it; what they depend on comes from the package registry."""
-    folder = tmp_path_factory.mktemp("clean") / "env"
-    python(sys.executable, "-m", "venv", "--without-pip", folder)
-    found = folder / "bin" / "python"
-    options: list[str | Path] = ["-qq", "--no-compile", "--constraint", ROOT / "constraints.txt"]
-    python(sys.executable, "-m", "pip", "--python", found, "install", *options, *wheels.values())
-    yield found
-    shutil.rmtree(folder)  # hundreds of megabytes that pytest would keep for three runs
 
 
 def metadata_of(wheel: zipfile.ZipFile) -> Message:
@@ -98,7 +65,7 @@ def test_a_wheel_states_its_entry_points_and_requirements(found: Distribution, w
 
 def test_the_environment_is_consistent_and_knows_nothing_of_the_tree(clean_python: Path, tmp_path: Path) -> None:
     assert "No broken requirements" in python(sys.executable, "-m", "pip", "--python", clean_python, "check")
-    for found in DISTRIBUTIONS:
+    for found in HOUSE:
         where = python(clean_python, "-c", f"import {found.import_name} as it; print(it.__file__)", cwd=tmp_path)
         assert ROOT not in Path(where.strip()).parents
 
@@ -107,7 +74,7 @@ def test_every_entry_point_loads(clean_python: Path, tmp_path: Path) -> None:
     told = json.loads(python(clean_python, "-c", LOAD_EVERYTHING, cwd=tmp_path))
     expected = [
         [found.name, found.project["version"], group, name, True]
-        for found in DISTRIBUTIONS
+        for found in HOUSE
         for group, points in found.entry_points.items()
         if group.startswith("candle.")
         for name in points
@@ -120,7 +87,7 @@ def test_candle_lists_what_was_installed(clean_python: Path, tmp_path: Path) -> 
     command = clean_python.with_name("candle")
     told = json.loads(python(command, "plugins", "--json", cwd=tmp_path))
     listed = {(row["distribution"], row["version"], row["name"]) for row in told["plugins"]}
-    versions = {found.name: found.project["version"] for found in DISTRIBUTIONS}
+    versions = {found.name: found.project["version"] for found in HOUSE}
     for distribution, name in [
         ("candle-binance", "binance"),
         ("candle-sqlite", "sqlite"),

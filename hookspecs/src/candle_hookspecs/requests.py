@@ -37,6 +37,7 @@ class MarketQuery:
     Attributes:
         tradetype: ``SPOT``, ``SWAP``, ``FUTURE``; None: all that the provider has.
         name: one market by ccxt symbol or native id; None: all. A provider that can look one up cheaply does so.
+        status: markets that stand so; None: all. What is given must all hold of a market.
     """
 
     tradetype: str | None = None
@@ -55,9 +56,9 @@ class FetchRequest:
             books), the newest trades.
         anchor: from which end the answer counts. It must hold even where the span is wide: the row nearest to the
             anchor is the first in the answer.
-        limit: most rows wanted. Candles; 0: the provider's page size. Trades, counted from the anchor, also more than a
-            page holds; 0: all of the span or, without one, a page. Levels on each side of a book; 0: as many as come at
-            the lowest cost.
+        limit: most rows wanted. Candles; 0: the provider's page size, but a cut request says how many. Trades, counted
+            from the anchor, also more than a page holds; 0: all of the span or, without one, a page. Levels on each
+            side of a book; 0: as many as come at the lowest cost.
         costs: what the kernel spends before it calls `candle_fetch`.
         source: which of the provider's ways to answer, e.g. ``rest`` or ``archive``.
         token: whatever `candle_split` wants to tell `candle_fetch` (an archive file's name).
@@ -110,7 +111,7 @@ class Page:
             the grid is taken to fill its slot.
         actions: splits and dividends of the market, as far as the answer tells them.
         feedback: what the headers said of limits.
-        size: bytes of the body on the wire.
+        size: bytes of the body on the wire, more than none even where it says that there is nothing.
     """
 
     request: FetchRequest

@@ -88,7 +88,8 @@ class CandleSpecs(Protocol):
     def candle_markets(self, query: MarketQuery) -> Sequence[Market]:
         """List markets, one if `query.name` is given, with precision, limits, status and dates as far as known.
 
-        Requests are sent on the plugin's own account, so they pass ``context.budget`` first.
+        Requests are sent on the plugin's own account, so they pass ``context.budget`` first; what the answer's headers
+        say of the limits is told to ``context.budget.observe``.
 
         Example:
             @hookimpl
@@ -103,7 +104,11 @@ class CandleSpecs(Protocol):
                     )
                     for row in rows
                 ]
-                return [market for market in markets if query.name is None or market.answers_to(query.name)]
+                return [
+                    market for market in markets
+                    if query.tradetype in (None, market.tradetype) and query.status in (None, market.status)
+                    and (query.name is None or market.answers_to(query.name))
+                ]
 
         Returns:
             Markets; an empty list when there is none of that name.
@@ -178,16 +183,18 @@ class CandleSpecs(Protocol):
 
     @hookspec(firstresult=True)
     def candle_decode(self, raw: Any) -> CandleBatch:
-        """Turn the wire's own candle rows (parsed JSON, or the body's bytes) into columns. Pure.
+        """Turn the wire's own candle rows into columns, be they parsed JSON or the body's bytes. Pure.
 
         Example:
             @hookimpl
             def candle_decode(self, raw):
-                table = np.array(raw, dtype=np.float64).reshape(-1, 6)
+                rows = json.loads(raw) if isinstance(raw, bytes) else raw
+                table = np.array(rows, dtype=np.float64).reshape(len(rows), 6)
                 return CandleBatch.from_columns(dict(zip(REQUIRED_COLUMNS, table.T, strict=True)))
 
         Raises:
-            MalformedAnswerError: not such rows; nothing is guessed.
+            MalformedAnswerError: not such rows, or a null or NaN where a number belongs (numpy makes NaN of null);
+                nothing is guessed.
         """
         ...
 
