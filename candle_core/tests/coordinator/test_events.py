@@ -1,4 +1,4 @@
-"""What a request cost is told to every extension."""
+"""What a request cost is counted, and told to every extension."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ class Listener:
         self.heard.append(event)
 
 
-async def test_what_a_request_cost_is_told(clock: Any, bazaar: Any) -> None:
+async def test_what_a_request_cost_is_counted_and_told(clock: Any, bazaar: Any) -> None:
     listener = Listener()
     request = LargeTickerRequest(exchange="BAZAAR", symbols=["A/X", "B/X", "NO/SUCH"])
     async with candle_core.open({"storage": {"backend": "memory"}}, clock=clock) as candles:
@@ -26,6 +26,8 @@ async def test_what_a_request_cost_is_told(clock: Any, bazaar: Any) -> None:
         coordinator = MarketDataCoordinator(candles)
         await coordinator.get_ticker_data(request)
         await coordinator.get_ticker_data(request)
+        counted = (await candles.statistics()).of("BAZAAR", "tickers")
+    assert (counted.calls, counted.hits, counted.rows) == (1, 2, 2)
     told = [event.data for event in listener.heard if event.name == "coordinator.finished"]
     assert [data["cache_hits"] for data in told] == [0, 2]
     assert dict(told[0]) == {

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +18,7 @@ from candle_core.coordinator import (
     MarketDataCoordinator,
 )
 from candle_hookspecs import (
+    Anchor,
     BadInputError,
     Kind,
     MalformedAnswerError,
@@ -126,6 +128,18 @@ async def test_a_range_of_trades_is_whole(clock: Any, bazaar: Any) -> None:
         assert [int(trade.id) for trade in found] == list(range(start, end))
     assert [int(trade.id) for trade in first.trades["A/X"]] == list(range(start, start + 7))
     assert [int(trade.id) for trade in last.trades["A/X"]] == list(range(end - 7, end))
+
+
+async def test_the_oldest_trades_of_a_range_where_only_the_newest_can_be_counted(
+    clock: Any, bazaar: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    able = replace(bazaar.Bazaar.capabilities, anchors=(Anchor.END,))
+    monkeypatch.setattr(bazaar.Bazaar, "capabilities", able)
+    now = clock.ms // SECOND
+    async with coordinated(clock) as coordinator:
+        response = await coordinator.get_trade_data(trades(start=(now - 19) * SECOND, count=7))
+    assert [int(trade.id) for trade in response.trades["A/X"]] == list(range(now - 19, now - 12))
+    assert {request.anchor for request in bazaar.instances[0].sent} == {Anchor.END}
 
 
 async def test_trades_from_a_moment_on_reach_to_now(clock: Any, bazaar: Any) -> None:

@@ -146,11 +146,15 @@ class MarketTrades(_Shelved[Trades]):
             return [((market,), partial(one, market)) for market in markets]
 
         async def one(market: Market) -> dict[Market, Trades | CandleError]:
-            wish = _trade_wish(request, market, asking.provider)
             try:
-                return {market: await _all_trades(asking.calls, wish, request.max_trades)}
+                trades = await _all_trades(
+                    asking.calls, _trade_wish(request, market, asking.provider), request.max_trades
+                )
             except CandleError as error:
                 return {market: error}
+            if bounds.count is None:
+                return {market: trades}
+            return {market: trades[: bounds.count] if bounds.start is not None else trades[-bounds.count :]}
 
         return await self.obtain(request, asking, (bounds, request.max_trades), begin)
 
@@ -186,14 +190,19 @@ def _checked(book: OrderBook, depth: int | None) -> OrderBook | MalformedAnswerE
 
 
 def _trade_wish(request: LargeTradeRequest, market: Market, provider: Provider) -> FetchRequest:
-    """The range by the exchange's clock, as far as it is known; the newest trades without any."""
+    """The range by the exchange's clock, as far as it is known; the newest trades without any.
+
+    Where an exchange counts only back from the end, the oldest so many are had by asking for all.
+    """
     bounds, now = request.bounds, provider.clock.now() + 1
     wish = FetchRequest(
         kind=Kind.TRADES, markets=(market,), limit=bounds.count or 0, priority=request.priority, anchor=Anchor.END
     )
     if bounds.start is not None:
-        end = max(now, bounds.start + 1) if bounds.end is None else bounds.end
-        return replace(wish, span=Span(bounds.start, end), anchor=Anchor.START)
+        span = Span(bounds.start, max(now, bounds.start + 1) if bounds.end is None else bounds.end)
+        if Anchor.START in provider.capabilities.anchors:
+            return replace(wish, span=span, anchor=Anchor.START)
+        return replace(wish, span=span, limit=0)
     return wish if bounds.end is None else replace(wish, span=Span(0, bounds.end))
 
 
@@ -218,10 +227,7 @@ async def _all_trades(calls: Calls, wish: FetchRequest, most: int) -> Trades:
                 f"{wish.market.ccxt_symbol!r} has more than max_trades={most!r} trades in this range; raise the bound,"
                 " or ask for a shorter range"
             )
-    trades = unite_trades(pages, wish.span)
-    if not wish.limit:
-        return trades
-    return trades[: wish.limit] if wish.anchor is Anchor.START else trades[-wish.limit :]
+    return unite_trades(pages, wish.span)
 
 
 def _read_trades(page: Page) -> tuple[Trades, tuple[FetchRequest, ...]]:

@@ -1,0 +1,306 @@
+"""Large requests on the wire: what each costs, that it is the exchange's own truth, and what going parallel gains."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+import candle_core
+from candle_core.coordinator import (
+    LargeCandleRequest,
+    LargeOrderbookRequest,
+    LargeRequest,
+    LargeResponse,
+    LargeTickerRequest,
+    LargeTradeRequest,
+    MarketDataCoordinator,
+)
+from candle_testkit.sandbox import Limits, MarketConfig, Request, Sandbox, SandboxConfig
+from tests.end_to_end.world import ms
+
+NOW = "2024-06-01T00:00:30"
+LIFTED = Limits(weight=None, group=None)
+UNIT = Decimal("1e-8")
+PATHS = {
+    "UPBIT": ("/v1/ticker", "/v1/orderbook", "/v1/trades/ticks"),
+    "BINANCE": ("/api/v3/ticker/24hr", "/api/v3/depth", "/api/v3/aggTrades"),
+}
+LISTINGS = ("/api/v3/exchangeInfo", "/v1/market/all", "/api/v3/time")
+
+
+def markets(exchange: str, number: int, **options: Any) -> list[MarketConfig]:
+    """C00, C01 … against the exchange's own quote currency, trading densely."""
+    made, dense = [], {"trades": 2_000_000}
+    for coin in (f"C{index:02}" for index in range(number)):
+        if exchange == "UPBIT":
+            scale = {"tick": "1000", "step": "0.00000001", "price": "42000000", "turnover": "50000000"}
+            made.append(MarketConfig(f"KRW-{coin}", coin, "KRW", exchange="UPBIT", **scale | dense | options))
+        else:
+            made.append(
+                MarketConfig(f"{coin}USDT", coin, "USDT", price="30000", turnover="300000000", **dense | options)
+            )
+    return made
+
+
+@dataclass
+class Wire:
+    """A sandbox of one exchange, a coordinator on an empty database beside it."""
+
+    sandbox: Sandbox
+    exchange: str
+    markets: list[MarketConfig]
+    path: Path
+
+    @asynccontextmanager
+    async def open(self, **options: Any) -> AsyncIterator[MarketDataCoordinator]:
+        name = self.exchange.lower()
+        tables = {"storage": {"path": str(self.path)}, "providers": {name: {"rest_url": self.sandbox.url}}}
+        async with candle_core.open(tables) as candles:
+            yield MarketDataCoordinator(candles, **options)
+
+    def ids(self) -> list[str]:
+        """The exchange's own names."""
+        return [market.symbol for market in self.markets]
+
+    def sent(self) -> list[Request]:
+        """Requests so far, but for listings and clocks."""
+        return [one for one in self.sandbox.ledger.requests() if one.path not in LISTINGS]
+
+    def listings(self) -> int:
+        """How often markets were listed."""
+        return sum(one.path in LISTINGS[:2] for one in self.sandbox.ledger.requests())
+
+
+MakeWire: TypeAlias = Callable[..., Wire]
+
+
+@pytest.fixture
+def make_wire(tmp_path: Path) -> Iterator[MakeWire]:
+    with ExitStack() as running:
+
+        def make(exchange: str, number: int = 1, *, market: dict[str, Any] | None = None, **options: Any) -> Wire:
+            listed = markets(exchange, number, **market or {})
+            config = SandboxConfig(markets=listed, clock=NOW, speed=0, **{"limits": LIFTED, **options})
+            path = tmp_path / f"{len(list(tmp_path.iterdir()))}.sqlite3"
+            return Wire(running.enter_context(Sandbox(config)), exchange, listed, path)
+
+        yield make
+
+
+# ── candles ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("exchange", "size", "page"), [("UPBIT", "count", 200), ("BINANCE", "limit", 1000)])
+async def test_a_thousand_candles_cost_a_thousand_by_the_page(
+    make_wire: MakeWire, exchange: str, size: str, page: int
+) -> None:
+    wire = make_wire(exchange, market={"listed": "2023-01-01", "trades": 20_000_000})
+    (name,) = wire.ids()
+    request = LargeCandleRequest(exchange=exchange, symbols=name, timeframe="1m", count=1000)
+    async with wire.open() as coordinator:
+        response = await coordinator.get_candle_data(request)
+        assert [one.params[size] for one in wire.sent()] == [str(page)] * (1000 // page)
+        again = await coordinator.get_candle_data(request)
+    end = ms("2024-06-01T00:00:00")
+    truth = wire.sandbox.ledger.candles(name, "1m", end - 1000 * 60_000, end)
+    batch = response.candles[name]
+    assert batch.open_time.tolist() == truth["open_time"].tolist()
+    assert (batch.close == truth["close"]).all()
+    assert (batch.volume == truth["volume"]).all()
+    assert response.continuous
+    assert response.slots[name].slots == 1000
+    assert (response.report.requests, response.report.rows) == (1000 // page, len(truth["close"]))
+    assert (again.report.requests, again.report.cache_hits, again.candles[name]) == (0, 1, batch)
+
+
+async def test_three_months_of_minutes(make_wire: MakeWire) -> None:
+    wire = make_wire("BINANCE", 2, market={"listed": "2023-01-01"})
+    names, span = wire.ids(), {"start": "2024-03-01", "end": "2024-06-01"}
+    request = LargeCandleRequest(exchange="BINANCE", symbols=names, timeframe="1m", **span)  # type: ignore[arg-type]
+    async with wire.open() as coordinator:
+        response = await coordinator.get_candle_data(request)
+    minutes = 92 * 1440
+    assert len(wire.sent()) == response.report.requests == 2 * 133, "132,480 minutes, a thousand to a page"
+    assert response.continuous
+    for name in names:
+        truth = wire.sandbox.ledger.candles(name, "1m", ms("2024-03-01"), ms("2024-06-01"))
+        assert response.candles[name].open_time.tolist() == truth["open_time"].tolist()
+        assert (response.candles[name].close == truth["close"]).all()
+        assert response.slots[name].filled == minutes
+    with closing(sqlite3.connect(wire.path)) as connection:
+        ((stored,),) = connection.execute("SELECT count(*) FROM v_candles").fetchall()
+    assert stored == 2 * minutes
+
+
+# ── tickers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("exchange", "batch"), [("UPBIT", 100), ("BINANCE", 20)])
+async def test_a_hundred_tickers(make_wire: MakeWire, exchange: str, batch: int) -> None:
+    wire = make_wire(exchange, 100)
+    request = LargeTickerRequest(exchange=exchange, symbols=wire.ids())
+    async with wire.open() as coordinator:
+        responses = await asyncio.gather(*(coordinator.get_ticker_data(request) for _ in range(5)))
+        assert len(wire.sent()) == 100 // batch, "five requests at the same time cost one"
+        again = await coordinator.get_ticker_data(request)
+    assert len(wire.sent()) == 100 // batch, "within their time they cost nothing"
+    assert again.report.cache_hits == 100
+    assert wire.listings() == 1
+    for response in responses:
+        assert response.complete
+        assert list(response.tickers) == wire.ids()
+    for name, ticker in responses[0].tickers.items():
+        truth = wire.sandbox.ledger.ticker(name)
+        assert (ticker.market.native_id, ticker.last) == (name, truth["last"] * UNIT)
+        assert ticker.volume == truth["volume"] * UNIT
+
+
+# ── order books ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("exchange", "calls"), [("UPBIT", 1), ("BINANCE", 20)])
+async def test_order_books_of_twenty_coins(make_wire: MakeWire, exchange: str, calls: int) -> None:
+    wire = make_wire(exchange, 20)
+    request = LargeOrderbookRequest(exchange=exchange, symbols=wire.ids(), depth=15)
+    async with wire.open() as coordinator:
+        response = await coordinator.get_orderbook_data(request)
+        await coordinator.get_orderbook_data(request)
+    assert len(wire.sent()) == response.report.requests == calls
+    assert response.complete
+    for name, book in response.orderbooks.items():
+        bids, asks = wire.sandbox.ledger.book(name, 15)
+        assert [level.price for level in book.bids] == [price * UNIT for price in bids["price"].tolist()]
+        assert [level.amount for level in book.asks] == [amount * UNIT for amount in asks["amount"].tolist()]
+        assert book.bids[0].price < book.asks[0].price
+
+
+# ── trades ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("exchange", ["UPBIT", "BINANCE"])
+async def test_the_newest_trades_of_some_markets(make_wire: MakeWire, exchange: str) -> None:
+    wire = make_wire(exchange, 3)
+    async with wire.open() as coordinator:
+        response = await coordinator.get_trade_data(
+            LargeTradeRequest(exchange=exchange, symbols=wire.ids(), count=1700)
+        )
+    page = {"UPBIT": 500, "BINANCE": 1000}[exchange]
+    assert response.complete
+    assert -(-1700 // page) * 3 <= len(wire.sent()) <= (1700 // page + 2) * 3
+    for name, trades in response.trades.items():
+        truth = wire.sandbox.ledger.newest_trades(name, 1700)
+        assert [trade.at for trade in trades] == truth["at"].tolist()
+        assert [trade.price for trade in trades] == [price * UNIT for price in truth["price"].tolist()]
+        assert len({trade.id for trade in trades}) == 1700
+
+
+@pytest.mark.parametrize("exchange", ["UPBIT", "BINANCE"])
+async def test_a_range_of_trades_is_whole(make_wire: MakeWire, exchange: str) -> None:
+    wire = make_wire(exchange, 1)
+    (name,) = wire.ids()
+    start, end = "2024-05-31T23:50:00", "2024-06-01T00:00:10"  # over midnight
+    truth = wire.sandbox.ledger.trades(name, ms(start), ms(end))
+    assert len(truth) > 1000, "more than a page"
+    async with wire.open() as coordinator:
+        whole = await coordinator.get_trade_data(
+            LargeTradeRequest(exchange=exchange, symbols=name, start=start, end=end)
+        )
+        oldest = await coordinator.get_trade_data(
+            LargeTradeRequest(exchange=exchange, symbols=name, start=start, count=700)
+        )
+    assert whole.complete, whole.failures
+    assert [trade.at for trade in whole.trades[name]] == truth["at"].tolist()
+    assert [trade.amount for trade in whole.trades[name]] == [amount * UNIT for amount in truth["amount"].tolist()]
+    assert oldest.trades[name] == whole.trades[name][:700]
+
+
+# ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("exchange", ["UPBIT", "BINANCE"])
+async def test_faults_on_the_line_change_nothing(make_wire: MakeWire, exchange: str) -> None:
+    wire = make_wire(exchange, 12)
+    async with wire.open() as coordinator:
+        await coordinator.get_ticker_data(LargeTickerRequest(exchange=exchange, symbols=wire.ids()[:1]))
+        for path in PATHS[exchange]:
+            for fault in ("status", "truncated"):
+                wire.sandbox.faults.script(fault, path=path)
+        responses: list[LargeResponse] = [
+            await coordinator.get_ticker_data(LargeTickerRequest(exchange=exchange, symbols=wire.ids(), max_age=0)),
+            await coordinator.get_orderbook_data(LargeOrderbookRequest(exchange=exchange, symbols=wire.ids())),
+            await coordinator.get_trade_data(LargeTradeRequest(exchange=exchange, symbols=wire.ids(), count=600)),
+        ]
+    struck = [one for one in wire.sent() if one.fault]
+    assert len(struck) == 6
+    assert all(response.complete for response in responses)
+    assert [response.report.rows for response in responses] == [12, 12, 7200]
+    assert sum(response.report.retries for response in responses) == len(struck)
+
+
+# ── parallel ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def large(wire: Wire, kind: str, calls: int) -> LargeRequest:
+    """So many calls of a kind."""
+    exchange, names = wire.exchange, wire.ids()
+    made: dict[str, LargeRequest] = {
+        "candles": LargeCandleRequest(exchange=exchange, symbols=names[0], timeframe="1m", count=1000 * calls),
+        "tickers": LargeTickerRequest(exchange=exchange, symbols=names[: 20 * calls]),
+        "orderbooks": LargeOrderbookRequest(exchange=exchange, symbols=names[:calls], depth=10),
+        "trades": LargeTradeRequest(exchange=exchange, symbols=names[:calls], count=20),
+    }
+    return made[kind]
+
+
+async def answer(coordinator: MarketDataCoordinator, request: LargeRequest) -> tuple[LargeResponse, Any]:
+    """The response and its values."""
+    if isinstance(request, LargeCandleRequest):
+        candles = await coordinator.get_candle_data(request)
+        return candles, candles.candles
+    if isinstance(request, LargeTickerRequest):
+        tickers = await coordinator.get_ticker_data(request)
+        return tickers, tickers.tickers
+    if isinstance(request, LargeOrderbookRequest):
+        books = await coordinator.get_orderbook_data(request)
+        return books, books.orderbooks
+    assert isinstance(request, LargeTradeRequest)
+    trades = await coordinator.get_trade_data(request)
+    return trades, trades.trades
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "calls", "latency"),
+    # So late that what the sandbox itself needs for an answer hardly counts.
+    [("candles", 24, 200), ("tickers", 12, 600), ("orderbooks", 24, 200), ("trades", 24, 200)],
+)
+async def test_side_by_side_is_three_times_as_fast_and_the_same(
+    make_wire: MakeWire, kind: str, calls: int, latency: int
+) -> None:
+    took, values = [], []
+    for most in (1, 12):
+        wire = make_wire(
+            "BINANCE", 20 * calls if kind == "tickers" else calls, latency_ms=latency, market={"listed": "2023-01-01"}
+        )
+        async with wire.open(max_concurrency=most) as coordinator:
+            await coordinator.get_orderbook_data(LargeOrderbookRequest(exchange="BINANCE", symbols=wire.ids()[0]))
+            await coordinator.get_candle_data(
+                LargeCandleRequest(
+                    exchange="BINANCE", symbols=wire.ids()[0], timeframe="1m", start="2024-01-01", count=1
+                )
+            )
+            began = time.perf_counter()
+            response, found = await answer(coordinator, large(wire, kind, calls))
+            took.append(time.perf_counter() - began)
+            values.append(found)
+            assert response.complete
+            assert response.report.requests == calls
+    assert values[0] == values[1]
+    assert took[0] / took[1] >= 3, took
