@@ -1,4 +1,4 @@
-"""Collected through ccxt and by the exchange's own plugin: the same candles, and the same proof of what is not there."""
+"""Collected through ccxt and by the exchange's own plugin: the same candles, the same proof of what is not there."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -2,16 +2,17 @@
 
 import json
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 
 import pytest
 
 from candle_ccxt.errors import BAN, PAUSE
 from candle_ccxt.provider import CcxtProvider
-from candle_hookspecs import MarketQuery, PluginContext, WarmupScope
-from candle_testkit.contracts.provider import ProviderContract
-from candle_testkit.contracts.scenes import BINANCE, UPBIT, Listed, Scene
+from candle_hookspecs import Anchor, MarketQuery, PluginContext, ProviderError, Span, WarmupScope
+from candle_testkit.contracts.provider import FAULTS, ProviderContract
+from candle_testkit.contracts.scenes import ABSENCES, BINANCE, MINUTE, UPBIT, Listed, Scene
 from candle_testkit.contracts.stage import Stage
+from candle_testkit.sandbox import MarketConfig
 
 COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
 
@@ -27,10 +28,10 @@ class EightPlaces(Scene):
 
 
 class CcxtContract(ProviderContract):
-    """Attributes: unit: what ccxt charges for one of what the sandbox charges."""
+    """Attributes: prices: path → what ccxt charges for it."""
 
     columns = COLUMNS
-    unit: ClassVar[float]
+    prices: ClassVar[dict[str, float]]
 
     def build(self, url: str, context: PluginContext) -> CcxtProvider:
         return CcxtProvider(CcxtProvider.Settings.model_validate({"rest_url": url, "tradetypes": ["SPOT"]}), context)
@@ -40,8 +41,9 @@ class CcxtContract(ProviderContract):
             stage.call("candle_markets", query)
         stage.call("candle_warmup", WarmupScope())
         spent = sum(costs["cost"] for costs in stage.gate.spent)
-        sent = sum(request.weight for request in stage.sandbox.ledger.requests())
-        assert spent == pytest.approx(sent * self.unit)
+        sent = [self.prices[request.path] for request in stage.sandbox.ledger.requests()]
+        assert len(sent) >= 2
+        assert spent == pytest.approx(sum(sent))
 
     def test_decode_reads_the_wire(self, stage: Stage) -> None:
         """What it decodes are ccxt's rows, whatever the wire's are."""
@@ -56,10 +58,75 @@ class CcxtContract(ProviderContract):
 class TestBinance(CcxtContract):
     name = "binance"
     scene = replace(BINANCE, meter=None)
-    unit = 0.2  # 1,200 units a minute for a weight of 6,000
+    prices: ClassVar = {"/api/v3/exchangeInfo": 4, "/api/v3/time": 0.2}  # a fifth of the weight
 
 
 class TestUpbit(CcxtContract):
     name = "upbit"
     scene = EightPlaces(**{**UPBIT.__dict__, "meter": None, "waits": {"rate_limited": PAUSE, "banned": BAN}})
-    unit = 2  # twenty units a second for ten requests
+    prices: ClassVar = {"/v1/market/all": 2}
+
+
+def of(market: MarketConfig, exchange: str, **changes: Any) -> MarketConfig:
+    """A market of Binance's scene at another exchange."""
+    return replace(market, exchange=exchange, off_grid=(), **changes)
+
+
+HIDDEN: Final = ("object", "other-range")
+LONGEST: Final = 250 * MINUTE
+MAIN, ENDED, OTHER = BINANCE.markets
+OKX: Final = Scene(
+    markets=(of(MAIN, "OKX", symbol="BTC-USDT"), of(ENDED, "OKX", symbol="LUNA-USDT"),
+             of(OTHER, "OKX", symbol="ETH-BTC")),
+    main="BTC-USDT", other="ETH-BTC", ended="LUNA-USDT", absent="GONE-USDT", meter=None, own_meter="cost", forgets=True,
+    walk=899 + 180 + 500, waits={"rate_limited": PAUSE, "banned": BAN},
+    # An answer tells of no more than the stretch that was asked for.
+    day=Span.of("2024-01-20T00:00", "2024-01-20T04:00"),
+    absences={
+        case: (role, Span(max(span.start, span.end - LONGEST), span.end)) for case, (role, span) in ABSENCES.items()
+    },
+)  # fmt: skip
+
+
+class TestOkx(CcxtContract):
+    """Bounded at both ends by cursors, newest first."""
+
+    name = "okx"
+    scene = OKX
+    prices: ClassVar = {"/api/v5/public/instruments": 1, "/api/v5/public/time": 2}
+
+    def build(self, url: str, context: PluginContext) -> CcxtProvider:
+        provider = super().build(url, context)
+        able = provider.capabilities
+        # The sandbox has no candles of a quarter.
+        provider.capabilities = replace(able, timeframes=tuple(name for name in able.timeframes if name != "3M"))
+        return provider
+
+    @pytest.mark.parametrize(("kind", "options"), [("wrong_shape", {"shape": "object"}), ("other_range", {})])
+    def test_what_ccxt_hides_proves_nothing(self, stage: Stage, kind: str, options: dict[str, Any]) -> None:
+        """ccxt reads what is no list as an empty one, and any rows may follow a gap; the kernel asks twice."""
+        request = self._request(stage, stage.scene.day, Anchor.END)
+        stage.sandbox.faults.script(kind, **options)
+        page = stage.fetch(request)
+        assert (len(page.batch), page.proofs, page.asserted) == (0, (), page.request.span)
+
+    @pytest.mark.parametrize(("kind", "options", "error", "unlike"), [one for one in FAULTS if one.id not in HIDDEN])
+    def test_fault_becomes_its_error(
+        self, stage: Stage, kind: str, options: dict[str, Any], error: type[ProviderError], unlike: Any
+    ) -> None:
+        super().test_fault_becomes_its_error(stage, kind, options, error, unlike)
+
+    @pytest.mark.parametrize("anchor", [Anchor.END])
+    def test_walk_loses_and_repeats_nothing(self, stage: Stage, anchor: Anchor) -> None:
+        """A hole that is longer than a page is asserted, window after window, and walked over."""
+        whole = stage.scene.walked
+        end, found = whole.end, set[int]()
+        while end > whole.start:
+            page = stage.fetch(self._request(stage, Span(whole.start, end), anchor))
+            stage.check_rows(page)
+            found |= set(page.batch.between(whole).open_time.tolist())
+            said = [*(proof.span for proof in page.proofs), *([page.asserted] if page.asserted else [])]
+            assert min(span.start for span in said) < end, "it does not get on"
+            end = min(span.start for span in said)
+        truth = stage.truth(self._request(stage, whole, anchor), whole)["open_time"].tolist()
+        assert (sorted(found), len(truth)) == (truth, stage.scene.walk)

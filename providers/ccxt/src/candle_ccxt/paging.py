@@ -126,17 +126,18 @@ class Bounded(Paging):
         return max(1, most - 2)
 
     def ask(self, request: FetchRequest, step: int, most: int) -> Ask:
-        """A slot more than the span has on either side, and no more than an answer holds."""
+        """A slot more on either side than is wanted, and no more than an answer holds."""
         span = _span(request)
-        slots = min(-(-(span.end - span.start) // step) + 1, max(1, most - 1))
+        slots = min(-(-(span.end - span.start) // step) + 1, (request.limit or most) + 1, max(1, most - 1))
         since = max(0, span.end - slots * step)
         return Ask(since, min(-(-(span.end - since) // step) + 1, most))
 
     def read(self, request: FetchRequest, ask: Ask, heard: Heard, step: int) -> Page:
-        """Proof between rows, assertion inside of what was asked."""
+        """Proof between rows, assertion inside of what was asked; the page's request is no wider than that."""
         span, since = _span(request), ask.since or 0
-        batch, whole = heard.batch.between(Span(-_FOREVER, span.end)), heard.batch
+        whole, wanted = heard.batch, request.limit or ask.limit
         _ordered(whole, request)
+        batch = whole.between(Span(-_FOREVER, span.end))[-wanted:]
         overruns = len(whole) > 0 and whole.last >= since + (ask.limit + 1) * step
         to_the_present = overruns and whole.last + 2 * step > heard.moment
         if to_the_present and not len(batch):
@@ -148,13 +149,15 @@ class Bounded(Paging):
         if len(batch):
             edge = span.end if batch.last + step >= span.end else batch.last + 1
             proofs = (Proof(Span(batch.first, edge), Evidence.BRACKETED),)
-        silent = Span(max(since, span.start), span.end) if since < span.end else None
-        full = len(whole) + whole.repeated >= ask.limit
+        told = Span(max(since, span.start), span.end)
+        # Rows from elsewhere alone say, by most ways of paging, that there are none here.
+        cut = len(whole) + whole.repeated >= ask.limit or len(batch) == wanted
+        full = cut and len(batch.between(told)) > 0
         return Page(
-            request=replace(request, limit=ask.limit),
+            request=replace(request, span=told, limit=wanted),
             batch=batch,
             proofs=proofs,
-            asserted=None if full or to_the_present else _around(silent, proofs),
+            asserted=None if full or to_the_present else _around(told, proofs),
             answered_at=heard.moment,
             size=heard.size,
         )
@@ -182,9 +185,8 @@ class Newest(Paging):
                 request=replace(request, limit=ask.limit), asserted=span, answered_at=heard.moment, size=heard.size
             )
         proofs = [Proof(Span(batch.first, max(batch.last + 1, span.end)), Evidence.ANCHORED)]
-        if full:
-            gone = Span(min(0, span.start), batch.first)
-            proofs.append(Proof(gone, Evidence.DECLARED, CoverageState.OUT_OF_REACH))
+        if full and batch.first > (beginning := min(0, span.start)):
+            proofs.append(Proof(Span(beginning, batch.first), Evidence.DECLARED, CoverageState.OUT_OF_REACH))
         return Page(
             request=replace(request, limit=len(batch) if full else ask.limit),
             batch=batch,
@@ -229,13 +231,13 @@ def _counted(request: FetchRequest, heard: Heard, step: int) -> Page:
     return Page.of(request, batch, answered_at=heard.moment, size=heard.size)
 
 
-def _around(silent: Span | None, proofs: tuple[Proof, ...]) -> Span | None:
-    """The least stretch that holds what is left of one when the proofs are taken away."""
-    if silent is None or not proofs:
-        return silent
+def _around(told: Span, proofs: tuple[Proof, ...]) -> Span | None:
+    """The least stretch that holds what is left of one when the proof is taken away."""
+    if not proofs:
+        return told
     proven = proofs[0].span
-    start = proven.end if proven.start <= silent.start else silent.start
-    end = proven.start if proven.end >= silent.end else silent.end
+    start = max(told.start, proven.end) if proven.start <= told.start else told.start
+    end = proven.start if proven.end >= told.end else told.end
     return Span(start, end) if start < end else None
 
 

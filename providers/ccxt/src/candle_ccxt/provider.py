@@ -109,7 +109,8 @@ class CcxtProvider:
         # A name may have passed to another market meanwhile.
         if listed is None or listed["id"] != market.native_id:
             raise MarketGoneError(
-                f"{self._id} lists no {market.ccxt_symbol!r} that is {market.native_id!r} (any more); what is stored stays"
+                f"{self._id} lists no {market.ccxt_symbol!r} that is {market.native_id!r} (any more); what is stored "
+                "stays"
             )
         step = int(exchange.parse_timeframe(request.timeframe)) * 1000
         ask = self._paging.ask(request, step, self._most)
