@@ -29,7 +29,7 @@ ADDRESS: Final = "http://127.0.0.1:8765"
 """Where the pages say that the sandbox is; it is really wherever there is a free port."""
 
 _BLOCK: Final = re.compile(r"^```(console|python|toml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_VOLATILE: Final = re.compile(r'(?<=_seconds": )[\d.]+| +\d+\.\d s\b')  # how long something took
+_VOLATILE: Final = re.compile(r'(?<=_seconds": )[\d.]+| +\d+\.\d+ s\b')  # how long something took
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Reader:
         done = subprocess.run(
             ["bash", "-c", f"(exit {self.code}); {self.here(line)}"],
             cwd=self.folder,
-            env=settings | {"PATH": path},
+            env=settings | {"PATH": path, "CANDLE_CACHE_DIR": os.environ["CANDLE_CACHE_DIR"]},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -222,12 +222,6 @@ class KernelDefaults:
             return group(request, provider.capabilities)
         return cut(request, provider.grid(request.timeframe or ""), provider.capabilities)
 
-    @hookimpl
-    async def candle_event(self, event: Event) -> None:
-        """Count the wishes that the coordinator's caches fulfilled."""
-        if event.name == "coordinator.finished" and (hits := int(event.data["cache_hits"])):
-            self._kernel.statistics.hit(str(event.data["exchange"]), str(event.data["kind"]), hits)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginState:
