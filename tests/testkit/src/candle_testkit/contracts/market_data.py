@@ -309,7 +309,8 @@ class MarketDataContract:
         """Opening, high and low of a market's last day that traded."""
         now = stage.sandbox.clock.now()
         rows = stage.sandbox.ledger.rows(market.native_id, "1d", since, now + 1, include_open=True)
-        assert len(rows) == 1, f"the last day that traded does not begin at {since}"
+        opened = rows["open_time"].tolist()
+        assert opened == [since], f"the last day that traded does not begin at {since}: {opened}"
         truth = [int(rows[name][0]) for name in ("open", "high", "low")]
         assert all(_same(*pair) for pair in zip(prices, truth, strict=True)), f"{prices}, not {truth} e-8"
 
