@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import pytest
 
 import candle_core
+from candle_core import blocking
 from candle_core.coordinator import (
     LargeCandleRequest,
     LargeOrderbookRequest,
@@ -22,11 +23,13 @@ from candle_core.coordinator import (
     LargeTradeRequest,
     MarketDataCoordinator,
 )
+from candle_hookspecs import Kind
 from candle_testkit.sandbox import Limits, MarketConfig, Request, Sandbox, SandboxConfig
 from tests.end_to_end.world import ms
 
 NOW = "2024-06-01T00:00:30"
 LIFTED = Limits(weight=None, group=None)
+REMEMBERED = dict.fromkeys((Kind.TICKERS, Kind.ORDERBOOKS, Kind.TRADES), 60.0)
 UNIT = Decimal("1e-8")
 PATHS = {
     "UPBIT": ("/v1/ticker", "/v1/orderbook", "/v1/trades/ticks"),
@@ -63,7 +66,7 @@ class Wire:
         name = self.exchange.lower()
         tables = {"storage": {"path": str(self.path)}, "providers": {name: {"rest_url": self.sandbox.url}}}
         async with candle_core.open(tables) as candles:
-            yield MarketDataCoordinator(candles, **options)
+            yield MarketDataCoordinator(candles, **{"ttl": REMEMBERED, **options})
 
     def ids(self) -> list[str]:
         """The exchange's own names."""
@@ -304,3 +307,22 @@ async def test_side_by_side_is_three_times_as_fast_and_the_same(
             assert response.report.requests == calls
     assert values[0] == values[1]
     assert took[0] / took[1] >= 3, took
+
+
+# ── without await ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_blocking_twin_gives_the_same(make_wire: MakeWire) -> None:
+    wire = make_wire("UPBIT", 3)
+    tables = {"storage": {"path": str(wire.path)}, "providers": {"upbit": {"rest_url": wire.sandbox.url}}}
+    names = wire.ids()
+    with blocking.open(tables) as candles:
+        coordinator = blocking.MarketDataCoordinator(candles, 2, max_entries=10)
+        day = coordinator.get_candle_data(LargeCandleRequest(exchange="UPBIT", symbols=names, timeframe="1h", count=24))
+        tickers = coordinator.get_ticker_data(LargeTickerRequest(exchange="UPBIT", symbols=names))
+        books = coordinator.get_orderbook_data(LargeOrderbookRequest(exchange="UPBIT", symbols=names, depth=1))
+        trades = coordinator.get_trade_data(LargeTradeRequest(exchange="UPBIT", symbols=names, count=5))
+    assert [response.report.rows for response in (day, tickers, books, trades)] == [72, 3, 3, 15]
+    for name in names:
+        assert tickers.tickers[name].last == wire.sandbox.ledger.ticker(name)["last"] * UNIT
+        assert trades.trades[name][-1].at == wire.sandbox.ledger.newest_trades(name, 1)["at"][0]

@@ -8,26 +8,38 @@ import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from candle_core import manager
+from candle_core import coordinator, manager
 from candle_hookspecs import Clock
 
+_Asynchronous = TypeVar("_Asynchronous")
+_Asynchronous_co = TypeVar("_Asynchronous_co", covariant=True)
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 _END: Final = object()
 
 
-class _Blocking(Generic[_Arguments, _Result]):
-    """An async method of `manager.Candles` as a plain one, with the same arguments and documentation."""
+class _Twin(Protocol[_Asynchronous_co]):
+    """What stands for something asynchronous, whose work is done behind the portal."""
 
-    def __init__(self, method: Callable[Concatenate[manager.Candles, _Arguments], Awaitable[_Result]]) -> None:
+    @property
+    def asynchronous(self) -> _Asynchronous_co: ...
+
+    @property
+    def portal(self) -> BlockingPortal: ...
+
+
+class _Blocking(Generic[_Asynchronous, _Arguments, _Result]):
+    """An async method as a plain one of the twin, with the same arguments and documentation."""
+
+    def __init__(self, method: Callable[Concatenate[_Asynchronous, _Arguments], Awaitable[_Result]]) -> None:
         self._method = method
         self.__doc__ = method.__doc__
 
-    def __get__(self, instance: "Candles", owner: type["Candles"]) -> Callable[_Arguments, _Result]:
+    def __get__(self, instance: _Twin[_Asynchronous], owner: type) -> Callable[_Arguments, _Result]:
         @functools.wraps(self._method)
         def call(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
             bound = functools.partial(self._method, instance.asynchronous, *arguments, **named)
@@ -90,6 +102,29 @@ class Candles:
     copy_to = _Blocking(manager.Candles.copy_to)
     revisions = _BlockingStream(manager.Candles.revisions)
     stream_candles = _BlockingStream(manager.Candles.stream_candles)
+
+
+class MarketDataCoordinator:
+    """`candle_core.coordinator.MarketDataCoordinator` without ``await``, for what `open` gives.
+
+    Args:
+        candles: whose exchanges and database to use.
+        max_concurrency, options: as there.
+    """
+
+    def __init__(
+        self,
+        candles: Candles,
+        max_concurrency: int = coordinator.MAX_CONCURRENCY,
+        **options: Unpack[coordinator.Options],
+    ) -> None:
+        self.asynchronous = coordinator.MarketDataCoordinator(candles.asynchronous, max_concurrency, **options)
+        self.portal = candles.portal
+
+    get_candle_data = _Blocking(coordinator.MarketDataCoordinator.get_candle_data)
+    get_ticker_data = _Blocking(coordinator.MarketDataCoordinator.get_ticker_data)
+    get_orderbook_data = _Blocking(coordinator.MarketDataCoordinator.get_orderbook_data)
+    get_trade_data = _Blocking(coordinator.MarketDataCoordinator.get_trade_data)
 
 
 @contextmanager

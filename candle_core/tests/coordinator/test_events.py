@@ -4,7 +4,7 @@ from typing import Any
 
 import candle_core
 from candle_core.coordinator import LargeTickerRequest, MarketDataCoordinator
-from candle_hookspecs import Event, ExtensionCapabilities, hookimpl
+from candle_hookspecs import Event, ExtensionCapabilities, Kind, hookimpl
 
 
 class Listener:
@@ -23,7 +23,7 @@ async def test_what_a_request_cost_is_counted_and_told(clock: Any, bazaar: Any) 
     request = LargeTickerRequest(exchange="BAZAAR", symbols=["A/X", "B/X", "NO/SUCH"])
     async with candle_core.open({"storage": {"backend": "memory"}}, clock=clock) as candles:
         candles.kernel.dispatch.add_everywhere("extension:listener", listener)
-        coordinator = MarketDataCoordinator(candles)
+        coordinator = MarketDataCoordinator(candles, ttl={Kind.TICKERS: 60.0})
         await coordinator.get_ticker_data(request)
         await coordinator.get_ticker_data(request)
         counted = (await candles.statistics()).of("BAZAAR", "tickers")

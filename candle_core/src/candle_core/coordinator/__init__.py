@@ -1,6 +1,6 @@
 """One door for every kind of market data: `MarketDataCoordinator`, its requests and its responses."""
 
-from candle_core.coordinator.coordinator import MarketDataCoordinator
+from candle_core.coordinator.coordinator import MAX_CONCURRENCY, TTL, MarketDataCoordinator, Options
 from candle_core.coordinator.models import (
     LargeCandleRequest,
     LargeCandleResponse,
@@ -16,6 +16,8 @@ from candle_core.coordinator.models import (
 )
 
 __all__ = [
+    "MAX_CONCURRENCY",
+    "TTL",
     "LargeCandleRequest",
     "LargeCandleResponse",
     "LargeOrderbookRequest",
@@ -27,5 +29,6 @@ __all__ = [
     "LargeTradeRequest",
     "LargeTradeResponse",
     "MarketDataCoordinator",
+    "Options",
     "RequestReport",
 ]

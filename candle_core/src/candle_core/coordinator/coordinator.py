@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypedDict, TypeVar
 
 from candle_core.cache import MAX_BYTES, MAX_ENTRIES, MemoryCache
 from candle_core.collect import ProgressCallback
@@ -41,6 +41,15 @@ MAX_CONCURRENCY: Final = 3
 """Requests under way at once for one request, where it does not say."""
 TTL: Final[Mapping[Kind, float]] = MappingProxyType({Kind.TICKERS: 2.0, Kind.ORDERBOOKS: 1.0, Kind.TRADES: 2.0})
 """Seconds for which an answer is remembered."""
+
+
+class Options(TypedDict, total=False):
+    """What else a coordinator is made with."""
+
+    ttl: Mapping[Kind, float] | None
+    max_entries: int
+    max_bytes: int
+
 
 _Value = TypeVar("_Value")
 _Present = TypeVar("_Present", LargeTickerRequest, LargeOrderbookRequest, LargeTradeRequest)
