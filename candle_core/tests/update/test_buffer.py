@@ -10,6 +10,7 @@ from candle_core.config import load_config
 from candle_core.dispatch import StorageHooks
 from candle_core.kernel import Kernel
 from candle_core.update import RowBuffer
+from candle_core.update import buffer as buffering
 from candle_core.writer import Writer
 from candle_hookspecs import (
     REQUIRED_COLUMNS,
@@ -145,3 +146,26 @@ async def test_a_failure_is_told_to_whoever_comes_next_and_in_the_end(database: 
     with pytest.raises(StorageFullError):
         await target.drain()
     assert database.writes == []
+
+
+async def test_what_waits_long_is_written_though_little_came(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buffering, "LONGEST", 0.02)
+    held = buffer(database, 100)
+    await held.save(answer("BTC", 6))
+    await settle()
+    assert database.writes == []
+    await asyncio.sleep(0.1)
+    await settle()
+    assert database.writes == [[6]]
+    database.open.clear()
+    await held.save(answer("ETH", 1))
+    await asyncio.sleep(0.1)
+    await held.save(answer("XRP", 2))
+    await asyncio.sleep(0.1)
+    database.open.set()
+    await asyncio.sleep(0.1)
+    assert database.writes == [[6], [1], [2]], "what came while another lot was being written waits for it alone"
+    await held.drain()
+    assert database.writes == [[6], [1], [2]]

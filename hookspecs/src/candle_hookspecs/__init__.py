@@ -140,6 +140,7 @@ from candle_hookspecs.statistics import (
     Statistics,
 )
 from candle_hookspecs.storage import (
+    IN_FLIGHT,
     Answer,
     CoverageQuery,
     Forget,
@@ -181,6 +182,7 @@ __all__ = [
     "EPOCH",
     "EXTENSIONS_GROUP",
     "INTEGER_COLUMNS",
+    "IN_FLIGHT",
     "OPTIONAL_COLUMNS",
     "PRICE_COLUMNS",
     "PROJECT",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from candle_hookspecs.actions import Action
 from candle_hookspecs.candles import CandleBatch
@@ -201,13 +201,19 @@ class Operation:
     key: tuple[str, ...] = ()
 
 
+IN_FLIGHT: Final = 3_600_000
+"""Milliseconds. The kernel keeps no answer from being saved for longer, so that facts which are older than that may be
+united: none is on its way any more that would have to be compared with the moment of each.
+"""
+
+
 class MaintenanceTask(StrEnum):
     """What a database may want now and then."""
 
     CHECKPOINT = "checkpoint"  # take the log in
     ANALYZE = "analyze"  # bring the planner's statistics of what changed up to date
     VACUUM = "vacuum"  # give back the room of deleted rows
-    COMPACT = "compact"  # unite coverage facts that touch
+    COMPACT = "compact"  # unite coverage facts that touch and are older than `IN_FLIGHT`
     CHECK = "check"  # integrity
 
 

@@ -12,6 +12,8 @@ BUFFER_SIZE: Final = 100_000
 """Rows, if nothing else is said: about 10 MB."""
 MOST_ANSWERS: Final = 1_000
 """However few rows they have: an answer of one row takes as much memory as thirty rows of a long one."""
+LONGEST: Final = 60.0
+"""Seconds for which an answer waits for others: what a crash costs, and far below `IN_FLIGHT`."""
 
 
 class RowBuffer:
@@ -44,6 +46,7 @@ class RowBuffer:
         self._learned: list[Registration] = []
         self._writing: asyncio.Task[None] | None = None
         self._writing_rows = 0
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def rows(self) -> int:
@@ -60,6 +63,8 @@ class RowBuffer:
         self._answers.append(answer)
         self._rows += len(answer.batch)
         self._taken(answer)
+        if self._timer is None:
+            self._wait()
         while self._full:
             await self._written()
             if self._full:  # nobody who waited as well was faster
@@ -79,12 +84,29 @@ class RowBuffer:
         if self._answers or self._learned:
             self._begin()
             await self._written()
+        self._rest()
+
+    def _wait(self) -> None:
+        """Write what there is when the oldest of it has waited long enough, though the buffer is not full."""
+        self._timer = asyncio.get_running_loop().call_later(LONGEST, self._overdue)
+
+    def _overdue(self) -> None:
+        if self._writing is not None and not self._writing.done():
+            self._wait()
+        elif self._answers:
+            self._begin()
+
+    def _rest(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
 
     @property
     def _full(self) -> bool:
         return self._rows >= self._size or len(self._answers) >= MOST_ANSWERS
 
     def _begin(self) -> None:
+        self._rest()
         answers, learned = self._answers, self._learned
         self._answers, self._learned = [], []
         self._rows, self._writing_rows = 0, self._rows

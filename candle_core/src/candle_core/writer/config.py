@@ -18,8 +18,8 @@ class BatchConfig(BaseModel):
             ones do not wait for any.
         max_queue_size: most operations that wait; over it as over the memory.
         max_concurrent_batches: most transactions at one time, where the database gains from more than one.
-        checkpoint_interval_seconds, analyze_interval_seconds, vacuum_interval_seconds: how often the database is kept
-            up while it is open.
+        checkpoint_interval_seconds, analyze_interval_seconds, compact_interval_seconds, vacuum_interval_seconds: how
+            often the database is kept up while it is open.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -33,6 +33,7 @@ class BatchConfig(BaseModel):
     max_concurrent_batches: PositiveInt = 3
     checkpoint_interval_seconds: PositiveFloat = 3_600.0
     analyze_interval_seconds: PositiveFloat = 3_600.0
+    compact_interval_seconds: PositiveFloat = 3_600.0
     vacuum_interval_seconds: PositiveFloat = 86_400.0
 
     def fill(self, table: str, kind: OperationType) -> int:

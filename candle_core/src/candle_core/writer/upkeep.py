@@ -20,7 +20,7 @@ class Schedule:
         self._intervals = {
             MaintenanceTask.CHECKPOINT: config.checkpoint_interval_seconds,
             MaintenanceTask.ANALYZE: config.analyze_interval_seconds,
-            MaintenanceTask.COMPACT: config.vacuum_interval_seconds,
+            MaintenanceTask.COMPACT: config.compact_interval_seconds,
             MaintenanceTask.VACUUM: config.vacuum_interval_seconds,
         }
         self._seen = dict.fromkeys(self._intervals, 0)  # transactions at the last time

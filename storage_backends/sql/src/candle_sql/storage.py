@@ -4,12 +4,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import numpy as np
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
 from candle_hookspecs import (
+    IN_FLIGHT,
     PRICE_COLUMNS,
     Action,
     ActionQuery,
@@ -45,8 +46,6 @@ from candle_sql.migrations import MIGRATIONS, Migration
 from candle_sql.statements import Columns, answers, fetch, known, within
 from candle_sql.tables import candle_extras, candles, revision_extras, revisions, sources, symbols
 from candle_sql.upkeep import STEP, Step
-
-_DAY: Final = 86_400_000
 
 
 class SqlStorage(ABC):
@@ -266,7 +265,7 @@ class SqlStorage(ABC):
         return MaintenanceReport(task=task, seconds=time.perf_counter() - start, **step._asdict())
 
     def _compact(self) -> Step:
-        older_than = self.context.clock.now() - _DAY
+        older_than = self.context.clock.now() - IN_FLIGHT
         with self._look() as found:
             if found is None or not status.holds_candles(found):
                 return Step()

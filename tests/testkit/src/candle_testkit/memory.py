@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from candle_hookspecs import (
     CONTRACT_VERSION,
+    IN_FLIGHT,
     INTEGER_COLUMNS,
     PRICE_COLUMNS,
     REQUIRED_COLUMNS,
@@ -48,7 +49,6 @@ from candle_hookspecs import (
 )
 from candle_hookspecs import Settings as BaseSettings
 
-_DAY: Final = 86_400_000
 _NAMES: Final = ("archetype", "exchange", "tradetype", "base", "quote")
 
 Values: TypeAlias = Mapping[str, float | int]
@@ -376,7 +376,7 @@ class MemoryStorage:
 
     def _compact(self, series: Series) -> int:
         """Unite facts of one kind that touch, once no earlier answer can still be on its way."""
-        before, limit = len(series.facts), self.context.clock.now() - _DAY
+        before, limit = len(series.facts), self.context.clock.now() - IN_FLIGHT
         united = {fact for fact in series.facts if fact.answered_at >= limit}
         pending: dict[tuple[str, str, str], Coverage] = {}
         for fact in sorted(series.facts - united, key=lambda fact: fact.span):

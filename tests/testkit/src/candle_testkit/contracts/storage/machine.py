@@ -18,6 +18,7 @@ from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from candle_hookspecs import (
+    IN_FLIGHT,
     Answer,
     Coverage,
     CoverageState,
@@ -40,8 +41,6 @@ from candle_testkit.contracts.storage.model import Expected, Proof, Series, batc
 from candle_testkit.processes import Child, Nursery
 
 SLOTS: Final = 12
-HOUR: Final = 3_600_000
-DAY: Final = 24 * HOUR
 LOAD: Final = market("LOAD")  # takes the mass of rows that makes a write long enough to be hit
 SYMBOLS: Final = (SYMBOL, BTC.symbol("1h"), market("ETH").symbol("1m"))
 MASS: Final = 1_500
@@ -62,7 +61,7 @@ class Saying:
 
     def answer(self, now: int, *, extra: bool) -> Answer:
         """The answer itself."""
-        at = self.moment if self.moment < RECENT else now - HOUR + self.moment
+        at = self.moment if self.moment < RECENT else now - IN_FLIGHT // 2 + self.moment
         rank, source = self.rank, f"example:{self.rank}"
         evidence = Evidence.ANCHORED
         if self.imported:
@@ -183,7 +182,7 @@ class Story(RuleBasedStateMachine):
     def maintain(self, task: MaintenanceTask) -> None:
         if task is MaintenanceTask.COMPACT:
             for series in self.model.values():
-                series.compact(self.now - DAY)
+                series.compact(self.now - IN_FLIGHT)
         more = True
         while more:
             report = self.db.maintain(task)
