@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from bench import budget, collect, decode, every, modes, parallel, postgres, storage, symbols, update, writer
+from bench import budget, collect, counting, decode, every, modes, parallel, postgres, storage, symbols, update, writer
 
 MEASURES: dict[str, Callable[[], None]] = {
     "storage": storage.run,
@@ -14,6 +14,7 @@ MEASURES: dict[str, Callable[[], None]] = {
     "modes": modes.run,
     "parallel": parallel.run,
     "budget": budget.run,
+    "counting": counting.run,
     "writer": writer.run,
     "update": update.run,
     "every": every.run,

@@ -10,12 +10,9 @@ from candle_core.statistics import Collector
 from candle_core.statistics.counts import Counts, Key
 from candle_hookspecs import (
     CallStatistics,
-    CandleBatch,
-    FetchRequest,
     Kind,
     MalformedAnswerError,
     MarketGoneError,
-    Page,
     RateLimitedError,
     TransientError,
 )
@@ -152,18 +149,3 @@ def test_handing_on_loses_nothing_of_calls_under_way() -> None:
     assert (told.calls, told.rows, told.hits, told.spent) == (1, 10, 1, {"weight": 2})
     collector.hand_on(last=True)
     assert len(taken) == 2
-
-
-def test_a_call_costs_microseconds() -> None:
-    collector, count = Collector(lambda news, last: True), 20_000
-    page = Page(request=FetchRequest(markets=()), answered_at=0, batch=CandleBatch.empty())
-    best = min(_seconds(collector, page, count) for _ in range(3)) / count
-    assert best < 25e-6, f"{best * 1e6:.1f} µs"
-
-
-def _seconds(collector: Collector, page: Page, count: int) -> float:
-    start = time.perf_counter()
-    for _ in range(count):
-        with collector.call("binance", Kind.CANDLES, {"weight": 2}) as call:
-            call.answered(len(page.batch), page.size)
-    return time.perf_counter() - start
