@@ -165,6 +165,16 @@ async def test_a_thin_market_is_looked_for_seven_days_back(provider: UpbitProvid
     assert len(everything) == 8
 
 
+async def test_a_day_that_has_not_traded_yet(provider: UpbitProvider, sandbox: Sandbox) -> None:
+    """The exchange tells the day before in its place, and of that only what lies before the time of day."""
+    first = int(sandbox.ledger.trades("KRW-FEW", TODAY, NOW)["at"][0])
+    assert first > TODAY + 2_000
+    sandbox.clock.set(first)
+    await provider.candle_warmup(WarmupScope())
+    pages = await trades(provider, FEW, span=Span(TODAY - 6 * DAY, first - 1_000), anchor=Anchor.END, limit=10)
+    assert told(pages) == truth(sandbox.ledger.newest_trades("KRW-FEW", 10))
+
+
 BEFORE = Span(TODAY - 9 * DAY, TODAY - 8 * DAY)
 
 

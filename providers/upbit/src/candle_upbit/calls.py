@@ -112,6 +112,15 @@ def ticks(request: FetchRequest, now: int) -> dict[str, str | int]:
     return query
 
 
+def strayed(query: Mapping[str, str | int], trades: list[Trade], now: int) -> bool:
+    """Whether an answer is of another day than today, which was asked for.
+
+    Without ``days_ago`` the exchange tells the last day that traded. Where that is over, it has counted a time of day
+    from the wrong midnight.
+    """
+    return "to" in query and "days_ago" not in query and bool(trades) and trades[-1].at < now // DAY * DAY
+
+
 def page_of(request: FetchRequest) -> int:
     """How many trades a call asks for."""
     return min(request.limit, PAGE) if request.limit else PAGE

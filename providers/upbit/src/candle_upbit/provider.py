@@ -212,13 +212,16 @@ class UpbitProvider:
 
     async def _trades(self, request: FetchRequest) -> Page:
         now = self._now()
-        answer = await self._get("/v1/trades/ticks", calls.ticks(request, now))
+        query = calls.ticks(request, now)
+        answer = await self._get("/v1/trades/ticks", query)
         if request.span is not None and answer.moment // DAY != now // DAY:
             raise MalformedAnswerError(
                 f"it is {iso(answer.moment)} at the exchange, not {iso(now)}, so another day was told than asked for in"
                 f" {request!s}"
             )
         found = state.ticks_of(answer.body, request.market)
+        if calls.strayed(query, found.trades, now):
+            found = state.Ticks([], None)
         return _page(
             request,
             answer,
