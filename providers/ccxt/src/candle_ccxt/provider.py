@@ -81,6 +81,8 @@ class CcxtProvider:
             self.capabilities = describe.nothing()
             return
         exchange = metered(load(self._id), context)(configuration(settings.timeout, settings.options))
+        if not exchange.has.get("fetchOHLCV") or not describe.timeframes(exchange):
+            raise ConfigError(f"ccxt has no candles of {self._id!r}")
         self._tradetypes: tuple[str, ...] = settings.tradetypes or describe.tradetypes(exchange)
         self._most = settings.page_limit or describe.page_size(exchange, self._tradetypes)
         self.capabilities = describe.capabilities(exchange, self._paging, self._most, self._tradetypes)

@@ -1,0 +1,384 @@
+"""What goes out and is paid for, what comes in by whom it belongs to, and what only this provider can get wrong."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from aiohttp import web
+from pydantic import ValidationError
+
+from candle_ccxt.loading import known
+from candle_ccxt.provider import FRESH, CcxtProvider
+from candle_hookspecs import (
+    Anchor,
+    AuthenticationError,
+    BadRequestError,
+    ConfigError,
+    FetchRequest,
+    Kind,
+    MalformedAnswerError,
+    Market,
+    MarketGoneError,
+    MarketQuery,
+    MarketStatus,
+    ProviderError,
+    RateLimitedError,
+    Span,
+    TransientError,
+    WarmupScope,
+)
+from candle_testkit.context import OpenGate, make_context
+from candle_testkit.sandbox import Limits, MarketConfig, Sandbox, SandboxConfig
+
+NOW: Final = "2024-03-10T12:34:30.500"
+DAY: Final = Span.of("2024-01-20", "2024-01-21")
+MARKETS: Final = [
+    MarketConfig("BTCUSDT", "BTC", "USDT", price="42000", turnover="300000000", listed="2022-12-15T10:00"),
+    MarketConfig("XXBTZUSD", "BTC", "USD", "0.1", "0.00001", price="42000", exchange="KRAKEN"),
+    MarketConfig("BTC-USDT", "BTC", "USDT", "0.1", "0.00001", price="42000", exchange="OKX"),
+]
+
+
+@pytest.fixture(scope="module")
+def exchanges() -> Iterator[Sandbox]:
+    with Sandbox(SandboxConfig(markets=MARKETS, clock=NOW, speed=0, limits=Limits(weight=None))) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(exchanges: Sandbox) -> Sandbox:
+    exchanges.faults.clear()
+    exchanges.forgive()
+    exchanges.ledger.clear()
+    return exchanges
+
+
+Opened = Callable[..., Any]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Opened:
+    """Opens a provider under a name, and closes it behind the block."""
+
+    @asynccontextmanager
+    async def open_one(name: str, url: str, gate: OpenGate | None = None, **table: Any) -> AsyncIterator[CcxtProvider]:
+        table = {"rest_url": url, "tradetypes": ["SPOT"], "timeout": 5, **table}
+        provider = CcxtProvider(CcxtProvider.Settings.model_validate(table), make_context(tmp_path, name, budget=gate))
+        yield provider
+        await provider.candle_close()
+
+    return open_one
+
+
+async def request(provider: CcxtProvider, name: str = "BTC/USDT", **changes: Any) -> FetchRequest:
+    (market,) = await provider.candle_markets(MarketQuery(name=name))
+    anchor = provider.capabilities.anchors[0]
+    return replace(FetchRequest(markets=(market,), timeframe="1m", span=DAY, anchor=anchor, limit=10), **changes)
+
+
+# ── names ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def build(tmp_path: Path, name: str, **table: Any) -> CcxtProvider:
+    return CcxtProvider(CcxtProvider.Settings.model_validate(table), make_context(tmp_path, name))
+
+
+async def test_under_its_own_name_it_is_built_and_refuses_at_first_use(tmp_path: Path) -> None:
+    provider = build(tmp_path, "ccxt")
+    with pytest.raises(ConfigError, match=r"\[providers\.kraken\]"):
+        await provider.candle_markets(MarketQuery())
+    await provider.candle_close()
+
+
+def test_a_table_may_have_another_name_than_the_exchange(tmp_path: Path) -> None:
+    by_name, by_setting = build(tmp_path, "kraken"), build(tmp_path, "anything", exchange="kraken")
+    assert by_name.capabilities == by_setting.capabilities
+    assert build(tmp_path, "ccxt", exchange="kraken").capabilities == by_name.capabilities
+
+
+@pytest.mark.parametrize(("name", "said"), [("krakenn", "kraken"), ("zzz", "binance"), ("__init__", "binance")])
+def test_an_unknown_exchange_is_told_with_those_near(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"knows no exchange '{name}'; it has .*{said}"):
+        build(tmp_path, name)
+
+
+def test_an_exchange_without_candles_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no candles of 'bit2c'"):
+        build(tmp_path, "bit2c")
+
+
+@pytest.mark.parametrize("table", [{"page_limit": 0}, {"tradetypes": []}, {"paging": "sideways"}, {"unknown": 1}])
+def test_wrong_settings_are_refused(tmp_path: Path, table: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        build(tmp_path, "kraken", **table)
+
+
+def test_every_exchange_of_ccxt_is_described(tmp_path: Path) -> None:
+    """Built from ccxt's description alone; nothing is asked."""
+    ours = 0
+    for name in known():
+        try:
+            able = build(tmp_path, name).capabilities
+        except ConfigError as error:
+            if "no candles" not in str(error):
+                raise
+            continue
+        ours += 1
+        (limit,) = able.limits
+        assert 0 < able.costs[Kind.CANDLES]["cost"] <= limit.amount, name
+        assert limit.period >= 0.99, name
+        assert able.timeframes, name
+        assert 1 <= able.concurrency <= 8, name
+        assert able.page_limit >= 1, name
+    assert ours >= 90
+
+
+def test_what_ccxt_says_of_some(tmp_path: Path) -> None:
+    """By hand from ccxt 4.5.90's own `describe`."""
+    kraken = build(tmp_path, "kraken").capabilities
+    assert (kraken.tradetypes, kraken.page_limit, kraken.anchors) == (("SPOT",), 720, (Anchor.END,))
+    assert kraken.timeframes == ("1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w", "2w")
+    # OHLC costs 1.2 units of a second each.
+    assert (kraken.limits[0].amount, kraken.limits[0].period, kraken.cost(Kind.CANDLES)) == (1.2, 1.2, {"cost": 1.2})
+    upbit = build(tmp_path, "upbit").capabilities
+    assert (upbit.page_limit, upbit.limits[0].amount, upbit.cost(Kind.CANDLES)) == (200, 20, {"cost": 2})
+    assert build(tmp_path, "gate").capabilities.page_limit == 1000 - 2
+    assert build(tmp_path, "gate", page_limit=500).capabilities.page_limit == 500 - 2
+
+
+# ── what is paid ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_all_that_is_sent_is_paid_once(sandbox: Sandbox, opened: Opened) -> None:
+    """The kernel has paid for the candles; who asks without it pays, and pays the rest of a cost that is higher."""
+    gate = OpenGate()
+    async with opened("kraken", sandbox.url, gate) as provider:
+        wanted = await request(provider, "BTC/USD")
+        assert [costs["cost"] for costs in gate.spent] == [1, 1], "currencies and pairs"
+        for prepaid, due in ((1.2, []), (0.0, [1.2]), (1.0, [0.2]), (5.0, [])):
+            gate.spent.clear()
+            await provider.candle_fetch(replace(wanted, costs={"cost": prepaid}))
+            assert [costs["cost"] for costs in gate.spent] == pytest.approx(due)
+    assert [one.path for one in sandbox.ledger.requests()].count("/0/public/OHLC") == 4
+
+
+async def test_a_listing_that_the_candles_need_is_paid_beside_them(sandbox: Sandbox, opened: Opened) -> None:
+    gate = OpenGate()
+    async with opened("okx", sandbox.url) as other:
+        wanted = await request(other)
+    sandbox.ledger.clear()
+    async with opened("okx", sandbox.url, gate) as provider:
+        pages = await asyncio.gather(*(provider.candle_fetch(replace(wanted, costs={"cost": 0.5})) for _ in range(5)))
+    assert {len(page.batch) for page in pages} == {10}
+    paths = [one.path for one in sandbox.ledger.requests()]
+    assert sorted(paths) == ["/api/v5/market/history-candles"] * 5 + ["/api/v5/public/instruments"]
+    assert [costs["cost"] for costs in gate.spent] == [1, *[0.5] * 5], "what is older costs 1, twice what was paid for"
+
+
+async def test_what_costs_more_than_the_limit_is_paid_in_parts(sandbox: Sandbox, opened: Opened) -> None:
+    gate = OpenGate()
+    async with opened("kraken", sandbox.url, gate) as provider:
+        provider._ccxt.calculate_rate_limiter_cost = lambda *_: 3.0  # dearer than the 1.2 of its limit
+        await provider.candle_warmup(WarmupScope())
+    assert [costs["cost"] for costs in gate.spent] == pytest.approx([1.2, 1.2, 0.6])
+
+
+async def test_ccxt_neither_waits_nor_repeats(sandbox: Sandbox, opened: Opened) -> None:
+    options = {"maxRetriesOnFailure": 3, "maxRetriesOnFailureDelay": 1}
+    async with opened("binance", sandbox.url, options=options) as provider:
+        wanted = await request(provider)
+        sandbox.faults.script("status", status=500, times=1)
+        sandbox.ledger.clear()
+        with pytest.raises(TransientError):
+            await provider.candle_fetch(wanted)
+        assert sandbox.ledger.count() == 1
+        start = asyncio.get_running_loop().time()
+        await asyncio.gather(*(provider.candle_fetch(wanted) for _ in range(20)))
+        # Its own throttle would let fifty a second pass at this cost, one after the other.
+        assert not provider._ccxt.enableRateLimit
+        assert asyncio.get_running_loop().time() - start < 5
+
+
+async def test_a_pause_that_the_exchange_wants_holds_for_all(sandbox: Sandbox, opened: Opened) -> None:
+    gate = OpenGate()
+    async with opened("binance", sandbox.url, gate) as provider:
+        sandbox.faults.script("rate_limited", path="*", retry_after=7)
+        with pytest.raises(RateLimitedError) as caught:
+            await provider.candle_markets(MarketQuery())
+    assert (caught.value.retry_after, caught.value.banned, gate.paused) == (7, False, [7])
+
+
+# ── markets ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_listing_answers_for_a_while_for_markets_by_name(
+    sandbox: Sandbox, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened("okx", sandbox.url) as provider:
+        await request(provider)
+        await request(provider)
+        assert sandbox.ledger.count() == 1
+        assert await provider.candle_markets(MarketQuery(name="NOPE/USDT")) == []
+        assert sandbox.ledger.count() == 2, "what is not known may have been listed since"
+        now = provider.context.clock.now()
+        monkeypatch.setattr(type(provider.context.clock), "now", lambda _: now + FRESH)
+        await request(provider)
+        await provider.candle_markets(MarketQuery())
+        assert sandbox.ledger.count() == 4
+
+
+async def test_steps_and_bounds_are_exact(sandbox: Sandbox, opened: Opened) -> None:
+    async with opened("kraken", sandbox.url) as provider:
+        (market,) = await provider.candle_markets(MarketQuery())
+    assert market == Market(
+        archetype="CRYPTO", exchange="KRAKEN", tradetype="SPOT", base="BTC", quote="USD", native_id="XXBTZUSD",
+        ccxt_symbol="BTC/USD", status=MarketStatus.TRADING, price_tick=Decimal("0.1"), amount_step=Decimal("0.00001"),
+        min_amount=Decimal("0.00001"), min_notional=Decimal("0.5"),
+    )  # fmt: skip
+
+
+async def test_a_name_that_has_passed_to_another_market_is_gone(sandbox: Sandbox, opened: Opened) -> None:
+    async with opened("okx", sandbox.url) as provider:
+        wanted = await request(provider)
+        former = replace(wanted.market, native_id="BTC-OLD")
+        with pytest.raises(MarketGoneError, match="BTC-OLD"):
+            await provider.candle_fetch(replace(wanted, markets=(former,)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"kind": Kind.TRADES}, {"anchor": Anchor.START}, {"timeframe": "7m"}, {"source": "archive"}, {"span": None}],
+)
+async def test_what_it_cannot_be_asked_for(sandbox: Sandbox, opened: Opened, change: dict[str, Any]) -> None:
+    async with opened("okx", sandbox.url) as provider:
+        wanted = await request(provider, **change)
+        sandbox.ledger.clear()
+        with pytest.raises(BadRequestError, match="okx is asked for candles"):
+            await provider.candle_fetch(wanted)
+        assert sandbox.ledger.count() == 0
+
+
+# ── whose answer it is ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@asynccontextmanager
+async def serving(answer: Callable[[web.Request], Any]) -> AsyncIterator[str]:
+    """A server of one function, beside a listing of OKX with one market."""
+    listed = {
+        "instType": "SPOT", "instId": "BTC-USDT", "baseCcy": "BTC", "quoteCcy": "USDT", "state": "live",
+        "tickSz": "0.1", "lotSz": "0.00001", "minSz": "0.00001",
+    }  # fmt: skip
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("instruments"):
+            return web.json_response({"code": "0", "data": [listed]})
+        response: web.StreamResponse = await answer(request)
+        return response
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", handle)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_requests_under_way_together_keep_their_own_clocks(opened: Opened) -> None:
+    """ccxt holds one set of headers; the last to come would give all of them its time."""
+
+    async def answer(request: web.Request) -> web.Response:
+        end = int(request.query["after"]) - 60_000  # a slot more than is wanted
+        # The earlier it was asked for, the later it comes.
+        await asyncio.sleep(max(0.0, 0.3 - (end - DAY.start) / 60_000 / 100))
+        row = [str(end - 60_000), "1", "1", "1", "1", "1", "1", "1", "1"]
+        date = formatdate(end / 1000, usegmt=True)
+        return web.json_response({"code": "0", "data": [row]}, headers={"Date": date})
+
+    ends = [DAY.start + minutes * 60_000 for minutes in range(2, 22)]
+    async with serving(answer) as url, opened("okx", url) as provider:
+        wanted = await request(provider)
+        spans = [Span(end - 60_000, end) for end in ends]
+        pages = await asyncio.gather(*(provider.candle_fetch(replace(wanted, span=span, limit=1)) for span in spans))
+    assert [page.answered_at for page in pages] == ends
+    assert [page.batch.last for page in pages] == [end - 60_000 for end in ends]
+
+
+BODIES: Final = {
+    "429-text": (429, "slow down", {"Retry-After": "3"}, RateLimitedError),
+    "418-json": (418, '{"code":"1","msg":"no"}', {}, RateLimitedError),
+    "limit-in-the-body": (200, '{"code":"50011","msg":"Too Many Requests","data":[]}', {}, RateLimitedError),
+    "key": (401, '{"code":"50103","msg":"key","data":[]}', {}, AuthenticationError),
+    "symbol": (200, '{"code":"51001","msg":"gone","data":[]}', {}, MarketGoneError),
+    "unnamed-refusal": (200, '{"code":"99999","msg":"?","data":[]}', {}, BadRequestError),
+    "unnamed-500": (500, '{"code":"99999","msg":"?","data":[]}', {}, TransientError),
+    "busy": (200, '{"code":"50013","msg":"Systems are busy","data":[]}', {}, TransientError),
+    "404-page": (404, "<html>", {}, BadRequestError),
+    "503-page": (503, "<html>", {}, TransientError),
+    "200-page": (200, "<html>", {}, MalformedAnswerError),
+    "empty": (200, "", {}, MalformedAnswerError),
+    "no-rows": (200, '{"code":"0","data":[["x"]]}', {}, MalformedAnswerError),
+    "null": (200, '{"code":"0","data":[null]}', {}, MalformedAnswerError),
+}
+
+
+@pytest.mark.parametrize(("status", "body", "head", "error"), BODIES.values(), ids=BODIES)
+async def test_what_an_answer_becomes(
+    opened: Opened, status: int, body: str, head: dict[str, str], error: type[ProviderError]
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        kind = "application/json" if body.startswith("{") else "text/html"
+        return web.Response(text=body, status=status, headers=head, content_type=kind)
+
+    async with serving(answer) as url, opened("okx", url) as provider:
+        wanted = await request(provider)
+        with pytest.raises(error) as caught:
+            await provider.candle_fetch(wanted)
+    assert type(caught.value) is error
+    if isinstance(caught.value, RateLimitedError):
+        told = {"429-text": 3.0}.get(next(name for name, one in BODIES.items() if one[1] == body))
+        assert caught.value.retry_after == (told or (300 if status == 418 else 10))
+        assert caught.value.banned == (status == 418)
+
+
+async def test_an_answer_without_a_clock_is_no_answer(opened: Opened) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"code": "0", "data": []}, headers={"Date": "soon"})
+
+    async with serving(answer) as url, opened("okx", url) as provider:
+        wanted = await request(provider)
+        with pytest.raises(MalformedAnswerError, match="Date"):
+            await provider.candle_fetch(wanted)
+
+
+async def test_who_does_not_answer_is_given_up(opened: Opened) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        await asyncio.sleep(5)
+        return web.Response()
+
+    async with serving(answer) as url, opened("okx", url, timeout=0.2) as provider:
+        wanted = await request(provider)
+        with pytest.raises(TransientError):
+            await provider.candle_fetch(wanted)
+
+
+async def test_nobody_listens(opened: Opened) -> None:
+    async with opened("okx", "http://127.0.0.1:9") as provider:
+        with pytest.raises(TransientError):
+            await provider.candle_markets(MarketQuery())
+
+
+async def test_it_opens_again_after_it_was_closed(sandbox: Sandbox, opened: Opened) -> None:
+    async with opened("okx", sandbox.url) as provider:
+        wanted = await request(provider)
+        await provider.candle_close()
+        assert len((await provider.candle_fetch(wanted)).batch) == 10
