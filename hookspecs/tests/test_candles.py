@@ -16,6 +16,7 @@ from candle_hookspecs import (
     UNKNOWN_COUNT,
     Arrival,
     CandleBatch,
+    MalformedAnswerError,
     Span,
 )
 
@@ -225,3 +226,22 @@ def test_representation_names_the_bounds_and_not_the_rows() -> None:
 def test_the_names_of_columns() -> None:
     assert tuple(COLUMNS[:6]) == REQUIRED_COLUMNS
     assert sorted(INTEGER_COLUMNS) == ["open_time", "trades"]
+
+
+def test_rows_of_json_become_columns() -> None:
+    rows = [["1000", "1.5", 2, 1, "1.75", "10", 0], [2000, 1.75, 3, 1.5, 2.5, 20, 0]]
+    places = {"open_time": 0, "open": 1, "high": 2, "low": 3, "close": 4, "volume": 5}
+    batch = CandleBatch.from_rows(rows, places)
+    assert batch.open_time.tolist() == [1000, 2000]
+    assert batch.close.tolist() == [1.75, 2.5]
+    assert len(CandleBatch.from_rows([], places)) == 0
+
+
+@pytest.mark.parametrize(
+    "rows", [[[1, 2]], [[1, 2, 3, 4, 5, None]], [[1, 2, 3, 4, 5, "NaN"]], [[1, 2, 3, 4, 5, "six"]], [[1], [1, 2]], 7,
+             {"a": 1}, [1, 2, 3], [[[1]] * 6]],
+)  # fmt: skip
+def test_rows_that_are_none_are_refused(rows: object) -> None:
+    places = {name: place for place, name in enumerate(("open_time", "open", "high", "low", "close", "volume"))}
+    with pytest.raises(MalformedAnswerError):
+        CandleBatch.from_rows(rows, places)

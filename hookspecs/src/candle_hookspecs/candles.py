@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from candle_hookspecs.errors import MalformedAnswerError
 from candle_hookspecs.times import Span, iso, to_datetime
 
 if TYPE_CHECKING:
@@ -136,6 +137,26 @@ class CandleBatch:
             arrays = {name: array[rows] for name, array in arrays.items()}
         extra = {name: arrays.pop(name) for name in list(arrays) if name not in COLUMNS}
         return cls(**arrays, extra=extra, arrival=arrival, repeated=repeated)
+
+    @classmethod
+    def from_rows(cls, rows: Any, columns: Mapping[str, int]) -> Self:
+        """A batch from rows as they stand in a JSON answer, each a list of numbers or of texts of numbers.
+
+        Args:
+            rows: parsed; all of one length.
+            columns: name of a column → its place in every row.
+
+        Raises:
+            MalformedAnswerError: anything else, or a number that is lacking or not finite; nothing is guessed.
+        """
+        try:
+            table = np.array(rows, np.float64)
+            picked = {name: table[:, place] for name, place in columns.items()} if len(rows) else {}
+        except (TypeError, ValueError, IndexError) as error:
+            raise MalformedAnswerError(f"these are no candles: {str(rows)[:100]!r}") from error
+        if table.ndim > 2 or not all(np.isfinite(column).all() for column in picked.values()):
+            raise MalformedAnswerError(f"not all of these are numbers: {str(rows)[:100]!r}")
+        return cls.from_columns(picked) if picked else cls.empty()
 
     @classmethod
     def concat(cls, batches: Iterable["CandleBatch"]) -> "CandleBatch":

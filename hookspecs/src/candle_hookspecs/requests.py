@@ -44,6 +44,14 @@ class MarketQuery:
     name: str | None = None
     status: MarketStatus | None = None
 
+    def selects(self, market: Market) -> bool:
+        """Whether a listed market is meant."""
+        return (
+            self.tradetype in (None, market.tradetype)
+            and self.status in (None, market.status)
+            and (self.name is None or market.answers_to(self.name))
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchRequest:
@@ -207,7 +215,9 @@ class Page:
             BadRequestError: a full answer of one moment alone; beyond it nothing can be asked.
         """
         span, counts_on = request.span, request.span is not None and request.anchor is Anchor.START
-        found = sorted(trades, key=lambda trade: trade.at)
+        newest_first = len(trades) > 1 and trades[0].at > trades[-1].at
+        # Sorting keeps the order of those of one moment, so it is turned to that of time before.
+        found = sorted(reversed(trades) if newest_first else trades, key=lambda trade: trade.at)
         inside = [trade for trade in found if span is None or span.start <= trade.at < span.end]
         if span and found and (found[0].at < span.start if counts_on else found[-1].at >= span.end):
             raise MalformedAnswerError(

@@ -1,0 +1,7 @@
+"""What providers that speak REST share: one session, an answer or a typed error, and the budget's gate."""
+
+from candle_http.answers import Answer, Refusal
+from candle_http.client import Client, used_in
+from candle_http.refusals import error_for
+
+__all__ = ["Answer", "Client", "Refusal", "error_for", "used_in"]
