@@ -1,6 +1,6 @@
 """One exchange's class out of ccxt, without all the others.
 
-Both of ccxt's packages import every exchange when they are imported: 230 ms and 67 MiB, where one of them takes 53 ms and
+Both of its packages import every exchange when they are imported: 230 ms and 67 MiB, where one of them takes 53 ms and
 16 MiB. So while its module is loaded, empty packages stand in their place; they are taken away again, and who imports
 ccxt later gets all of it as ever.
 """

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from candle_testkit.sandbox.clock import to_ms
-from candle_testkit.sandbox.config import SandboxConfig
+from candle_testkit.sandbox.config import OKX, SandboxConfig
 from candle_testkit.sandbox.errors import SandboxError
 from candle_testkit.sandbox.faults import Faults
 from candle_testkit.sandbox.server import Sandbox
@@ -82,8 +82,9 @@ async def _run(exchange: Sandbox, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps({"url": url}))
         else:
-            counts = Counter(market.config.exchange.title() for market in exchange.markets.values())
-            named = " and ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+            counts = Counter(market.config.exchange for market in exchange.markets.values())
+            names = {name: name if name == OKX else name.title() for name in sorted(counts)}
+            named = ", ".join(f"{counts[name]} {title}" for name, title in names.items())
             click.echo(f"{named} markets at {url}; Ctrl-C ends.\n")
             click.echo("To use it, put this in candle.toml, and the same under [providers.upbit]:\n")
             click.echo(f'[providers.binance]\nrest_url = "{url}"')

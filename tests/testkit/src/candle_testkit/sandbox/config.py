@@ -181,8 +181,8 @@ class MarketConfig:
 class SandboxConfig:
     """Everything a sandbox can be told before it starts; all of it has a default.
 
-    ``markets`` is a number (of Binance's default markets, then of generated ones; a few of Upbit come with them) or the
-    markets themselves.
+    ``markets`` is a number (of Binance's default markets, then of generated ones; a few of Upbit, Kraken and OKX come
+    with them) or the markets themselves.
     ``stocks`` is likewise a number, of known tickers and then of generated ones, or the stocks themselves.
     ``clock`` is the instant at which the sandbox's clock starts; None follows the machine's.
     """

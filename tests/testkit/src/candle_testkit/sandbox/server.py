@@ -25,6 +25,7 @@ from candle_testkit.sandbox.limits import Meter
 from candle_testkit.sandbox.market import Market
 from candle_testkit.sandbox.naver import NAVER, Naver
 from candle_testkit.sandbox.okx import Okx
+from candle_testkit.sandbox.other_markets import default_other_markets
 from candle_testkit.sandbox.serving import Exchange, Wire
 from candle_testkit.sandbox.stocks import Stock
 from candle_testkit.sandbox.stocks_defaults import default_stocks
@@ -58,7 +59,8 @@ class Sandbox:
     def __init__(self, config: SandboxConfig | None = None) -> None:
         self.config = config or SandboxConfig()
         chosen = self.config.markets
-        configs = [*default_markets(chosen), *default_upbit_markets()] if isinstance(chosen, int) else list(chosen)
+        others = [*default_upbit_markets(), *default_other_markets()]
+        configs = [*default_markets(chosen), *others] if isinstance(chosen, int) else list(chosen)
         self.markets = {one.symbol: _KINDS[one.exchange](one, self.config.seed) for one in configs}
         if len(self.markets) < len(configs):
             raise SandboxError("two markets of the sandbox have the same symbol")
