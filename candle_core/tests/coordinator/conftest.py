@@ -32,7 +32,7 @@ class Bazaar:
         self.context = context
         self.sent, self.listings = [], 0
         self.under_way = self.most_under_way = 0
-        self.gone, self.left_out, self.crossed, self.failing = set(), set(), {}, {}
+        self.gone, self.left_out, self.crossed, self.failing, self.apart = set(), set(), {}, {}, {}
         self.gate = asyncio.Event()
         self.gate.set()
         instances.append(self)
@@ -100,13 +100,15 @@ class Bazaar:
         ]
 
     def candles(self, request, now):
+        """One in every minute or, where a test says so, one in so many."""
+        step = MINUTE * self.apart.get(request.market.base, 1)
         if request.anchor is Anchor.START:
-            first = -(-request.span.start // MINUTE)
-            slots = range(first, min(first + request.limit, now // MINUTE + 1))
+            first = -(-request.span.start // step)
+            slots = range(first, min(first + request.limit, now // step + 1))
         else:
-            last = (min(request.span.end, now + 1) - 1) // MINUTE
+            last = (min(request.span.end, now + 1) - 1) // step
             slots = range(last - request.limit + 1, last + 1)
-        times = np.array([slot * MINUTE for slot in slots], np.int64)
+        times = np.array([slot * step for slot in slots], np.int64)
         columns = {name: times / MINUTE for name in REQUIRED_COLUMNS} | {"open_time": times}
         return Page.of(request, CandleBatch.from_columns(columns), answered_at=now, size=10)
 

@@ -88,10 +88,11 @@ class MarketDataCoordinator:
             raise BadInputError(f"max_concurrency={max_concurrency!r} lets nothing pass; give at least 1")
         if wrong := [kind for kind, seconds in (ttl or {}).items() if kind not in TTL or not seconds >= 0]:
             raise BadInputError(f"ttl of {wrong[0]!r} is no time; give seconds for {', '.join(TTL)}")
+        self.candles = candles
+        self.max_concurrency = max_concurrency
         self._kernel = candles.kernel
-        self._most = max_concurrency
         self._directory = Directory(self._kernel)
-        self._candles = CandleCollector(self._kernel, self._directory)
+        self._collector = CandleCollector(self._kernel, self._directory)
         seconds = {**TTL, **(ttl or {})}
         memory = partial(MemoryCache, max_entries=max_entries, max_bytes=max_bytes)
         self._tickers = Tickers(memory(ticker_bytes), seconds[Kind.TICKERS])
@@ -113,8 +114,8 @@ class MarketDataCoordinator:
             BadInputError: a timeframe that the exchange does not have. ConfigError, PluginError: no such exchange or
                 database. StorageError: the database cannot be read or written. What was committed before stays.
         """
-        began, tradetype = time.perf_counter(), self._tradetype(request, Kind.CANDLES)
-        outcome = await self._candles.get(request, tradetype, self._concurrency(request), progress_callback)
+        began, tradetype = time.perf_counter(), self._meant(request, Kind.CANDLES)
+        outcome = await self._collector.get(request, tradetype, self._concurrency(request), progress_callback)
         candles = {name: one.batch for name, one in outcome.values.items()}
         moments = [moment for batch in candles.values() if len(batch) for moment in (batch.first, batch.last)]
         rows = sum(map(len, candles.values()))
@@ -132,7 +133,7 @@ class MarketDataCoordinator:
         Raises:
             BadInputError: the exchange has no tickers. ConfigError, PluginError: no such exchange.
         """
-        began, tradetype = time.perf_counter(), self._tradetype(request, Kind.TICKERS)
+        began, tradetype = time.perf_counter(), self._meant(request, Kind.TICKERS)
         outcome = await self._present(request, tradetype, self._tickers.get)
         moments = [ticker.at for ticker in outcome.values.values()]
         report = await self._report(request, Kind.TICKERS, tradetype, outcome, began, len(moments), moments)
@@ -144,7 +145,7 @@ class MarketDataCoordinator:
         Raises:
             BadInputError: the exchange has no order books. ConfigError, PluginError: no such exchange.
         """
-        began, tradetype = time.perf_counter(), self._tradetype(request, Kind.ORDERBOOKS)
+        began, tradetype = time.perf_counter(), self._meant(request, Kind.ORDERBOOKS)
         outcome = await self._present(request, tradetype, self._orderbooks.get)
         moments = [book.at for book in outcome.values.values()]
         report = await self._report(request, Kind.ORDERBOOKS, tradetype, outcome, began, len(moments), moments)
@@ -156,7 +157,7 @@ class MarketDataCoordinator:
         Raises:
             BadInputError: the exchange has no trades. ConfigError, PluginError: no such exchange.
         """
-        began, tradetype = time.perf_counter(), self._tradetype(request, Kind.TRADES)
+        began, tradetype = time.perf_counter(), self._meant(request, Kind.TRADES)
         outcome = await self._present(request, tradetype, self._trades.get)
         moments = [trade.at for trades in outcome.values.values() for trade in trades]
         report = await self._report(request, Kind.TRADES, tradetype, outcome, began, len(moments), moments)
@@ -200,14 +201,22 @@ class MarketDataCoordinator:
 
     # ── how ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _tradetype(self, request: LargeRequest, kind: Kind) -> str:
+    def tradetype(self, request: LargeRequest) -> str:
+        """The trade type that a request means.
+
+        Raises:
+            ConfigError: it does not say, and the exchange trades several kinds of things.
+        """
+        return self._directory.tradetype(request)
+
+    def _meant(self, request: LargeRequest, kind: Kind) -> str:
         kinds = self._kernel.provider(request.exchange).capabilities.kinds
         if kind not in kinds:
             raise BadInputError(f"{request.exchange!r} has no {kind}; it has {', '.join(sorted(kinds))}")
-        return self._directory.tradetype(request)
+        return self.tradetype(request)
 
     def _concurrency(self, request: LargeRequest) -> int:
-        return request.max_concurrency or self._most
+        return request.max_concurrency or self.max_concurrency
 
     async def _present(
         self, request: _Present, tradetype: str, get: Callable[[_Present, Asking], Awaitable[Outcome[_Value]]]

@@ -1,0 +1,10 @@
+"""What candles are often wanted for, each asked for in the way that costs it least.
+
+The same requests in other orders, and with other ends; not other engines.
+"""
+
+from candle_core.coordinator.profiles.backtest import BacktestProgress, Chunk, backtest
+from candle_core.coordinator.profiles.chart import ChartLook, ChartView
+from candle_core.coordinator.profiles.screening import Screened, screen
+
+__all__ = ["BacktestProgress", "ChartLook", "ChartView", "Chunk", "Screened", "backtest", "screen"]

@@ -1,0 +1,85 @@
+"""Backtest: a long range in chunks of the calendar, some of them collected at once, handed out in time order."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from candle_core.coordinator.coordinator import MarketDataCoordinator
+from candle_core.coordinator.models import LargeCandleRequest, LargeCandleResponse
+from candle_core.timeframes import Grid
+from candle_hookspecs import BadInputError, Span, TimeRange, to_datetime
+
+
+class Chunk(StrEnum):
+    """How a range is cut, in UTC."""
+
+    WEEK = "week"  # from Monday
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestProgress:
+    """How far a backtest's data is: chunks handed out of all, and the range of the newest of them."""
+
+    done: int
+    total: int
+    time_range: TimeRange
+
+
+async def backtest(
+    coordinator: MarketDataCoordinator,
+    request: LargeCandleRequest,
+    chunk: Chunk | str = Chunk.MONTH,
+    *,
+    progress_callback: Callable[[BacktestProgress], object] | None = None,
+) -> AsyncGenerator[LargeCandleResponse, None]:
+    """The candles of a range, chunk by chunk in time order.
+
+    As many chunks as the request may have calls under way are collected at once, so that the first is there long before
+    the last, the line to the exchange is full from the beginning, and memory holds no more than these chunks.
+
+    Args:
+        coordinator: what to ask through.
+        request: with `start` and `end`.
+        chunk: how to cut.
+        progress_callback: called for each chunk, before it is handed out.
+
+    Raises:
+        BadInputError: the request has not both bounds, or no such chunk. And what `get_candle_data` raises.
+    """
+    span = request.bounds.closed
+    if span is None:
+        raise BadInputError("a backtest has both its ends: give a start and an end")
+    parts, ahead = _cut(span, chunk), request.max_concurrency or coordinator.max_concurrency
+    each = replace(request, count=None, to=None, max_concurrency=max(1, ahead // len(parts)))
+    waiting = deque(parts)
+    running: deque[asyncio.Task[LargeCandleResponse]] = deque()
+    try:
+        for done, part in enumerate(parts, 1):
+            while waiting and len(running) < ahead:
+                piece = waiting.popleft()
+                one = replace(each, start=piece.start, end=piece.end)
+                running.append(asyncio.create_task(coordinator.get_candle_data(one)))
+            response = await running[0]
+            running.popleft()
+            if progress_callback is not None:
+                when = (to_datetime(part.start), to_datetime(part.end))
+                progress_callback(BacktestProgress(done=done, total=len(parts), time_range=when))
+            yield response
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+def _cut(span: Span, chunk: Chunk | str) -> list[Span]:
+    if chunk not in set(Chunk):
+        raise BadInputError(f"{chunk!r} is no chunk; there are {', '.join(Chunk)}")
+    calendar = Grid.of("1w" if chunk == Chunk.WEEK else "1M")
+    edges, edge = [span.start], calendar.after(span.start)
+    while edge < span.end:
+        edges.append(edge)
+        edge = calendar.after(edge)
+    return [Span(start, end) for start, end in zip(edges, [*edges[1:], span.end], strict=True)]

@@ -1,0 +1,150 @@
+"""Chart: the newest candles of some markets, looked at again and again; each look asks for what is new."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from candle_core.coordinator.calls import Calls
+from candle_core.coordinator.coordinator import MarketDataCoordinator
+from candle_core.coordinator.models import LargeCandleRequest, LargeCandleResponse
+from candle_core.ranges import ALL_TIME
+from candle_hookspecs import (
+    BadInputError,
+    Candle,
+    CandleBatch,
+    CandleError,
+    FetchRequest,
+    Kind,
+    Market,
+    Page,
+    Span,
+    SymbolQuery,
+    to_ms,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartLook:
+    """One market, as it is now.
+
+    Attributes:
+        candles: closed ones only, in time order: as many slots back as the view shows.
+        added: those of them that the look before did not have.
+        forming: the candle that is still open, as it stands now; None: not asked for, or nothing was traded in it yet.
+            It changes until it is closed, and is never stored.
+        error: why the market could not be brought up to now; `candles` are then those of the look before.
+    """
+
+    candles: CandleBatch
+    added: CandleBatch
+    forming: Candle | None = None
+    error: CandleError | None = None
+
+
+class ChartView:
+    """What a chart shows, kept from look to look.
+
+    Args:
+        coordinator: what to ask through.
+        request: with a `count` of slots to show, and no bounds.
+        forming: also ask for the candle that is still open: one call more for each market and look.
+
+    Raises:
+        BadInputError: the request has bounds, or no count.
+    """
+
+    def __init__(
+        self, coordinator: MarketDataCoordinator, request: LargeCandleRequest, *, forming: bool = False
+    ) -> None:
+        if request.count is None or request.bounds.start is not None or request.bounds.end is not None:
+            raise BadInputError("a chart shows the newest candles: give a count, and no bounds")
+        self._coordinator = coordinator
+        self._request = request
+        self._forming = forming
+        self._seen: dict[str, CandleBatch] = {}
+        self._fronts: dict[str, int] = {}
+
+    async def look(self) -> dict[str, ChartLook]:
+        """Every market as it is now. Only what is new since the last look is asked for and read.
+
+        Raises:
+            What `get_candle_data` raises.
+        """
+        fresh = [name for name in self._request.symbols if name not in self._fronts]
+        again = [name for name in self._request.symbols if name in self._fronts]
+        looks: dict[str, ChartLook] = {}
+        if fresh:
+            looks |= self._take(await self._get(replace(self._request, symbols=fresh)))
+        if again:
+            start = min(self._fronts[name] for name in again)
+            looks |= self._take(await self._get(replace(self._request, symbols=again, start=start, count=None)))
+        if self._forming:
+            for name, answer in (
+                await self._ask_forming([name for name, one in looks.items() if one.error is None])
+            ).items():
+                if isinstance(answer, CandleError):
+                    looks[name] = replace(looks[name], error=answer)
+                else:
+                    looks[name] = replace(looks[name], forming=answer)
+        return {name: looks[name] for name in self._request.symbols}
+
+    async def _get(self, request: LargeCandleRequest) -> LargeCandleResponse:
+        return await self._coordinator.get_candle_data(request)
+
+    def _take(self, response: LargeCandleResponse) -> dict[str, ChartLook]:
+        looks = {}
+        for name, new in response.candles.items():
+            seen = self._seen.get(name, CandleBatch.empty())
+            self._seen[name] = self._merged(response, name, seen, new)
+            looks[name] = ChartLook(candles=self._seen[name], added=new[~np.isin(new.open_time, seen.open_time)])
+        for name, error in response.failures.items():
+            seen = self._seen.get(name, CandleBatch.empty())
+            looks[name] = ChartLook(candles=seen, added=CandleBatch.empty(), error=error)
+        return looks
+
+    def _merged(self, response: LargeCandleResponse, name: str, seen: CandleBatch, new: CandleBatch) -> CandleBatch:
+        """What was seen before the new range, and the range itself; and note from where on the next look must ask."""
+        summary = response.summaries.get(name)
+        if summary is None:
+            return seen  # nothing is closed since
+        start, end = map(to_ms, summary.time_range)
+        unsure = [to_ms(since) for since, _ in (*summary.pending, *summary.missing)]
+        self._fronts[name] = min(end, *unsure) if unsure else end
+        grid = self._coordinator.candles.kernel.provider(self._request.exchange).grid(self._request.timeframe)
+        oldest = grid.after(end - 1, 1 - (self._request.count or 1))
+        before = seen.between(Span(ALL_TIME.start, start))
+        return CandleBatch.concat([before, new]).between(Span(oldest, ALL_TIME.end))
+
+    # ── the candle that is still open ───────────────────────────────────────────────────────────────────────────────
+
+    async def _ask_forming(self, names: list[str]) -> Mapping[str, Candle | CandleError | None]:
+        request, candles = self._request, self._coordinator.candles
+        tradetype = self._coordinator.tradetype(request)
+        query = SymbolQuery(exchange=request.exchange, tradetype=tradetype, timeframe=request.timeframe)
+        records = await candles.symbols(query)
+        markets = {name: next(one.market for one in records if one.market.answers_to(name)) for name in names}
+        provider = candles.kernel.provider(request.exchange)
+        most = request.max_concurrency or self._coordinator.max_concurrency
+        calls = Calls(candles.kernel, provider, most)
+        grid, now = await provider.open_grid(request.timeframe), provider.clock.now()
+        span = Span(grid.floor(now), grid.after(now))
+
+        def newest(page: Page) -> Candle | None:
+            rows = page.batch.between(span).to_candles()
+            return rows[-1] if rows else None
+
+        async def ask(market: Market) -> Candle | CandleError | None:
+            able = provider.capabilities
+            wish = FetchRequest(
+                markets=(market,), timeframe=request.timeframe, span=span, anchor=able.anchors[0], limit=1,
+                costs=able.cost(Kind.CANDLES), priority=request.priority,
+            )  # fmt: skip
+            try:
+                return await calls.send(wish, newest)
+            except CandleError as error:
+                return error
+
+        answers = await asyncio.gather(*(ask(market) for market in markets.values()))
+        return dict(zip(markets, answers, strict=True))

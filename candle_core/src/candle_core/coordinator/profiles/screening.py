@@ -1,0 +1,111 @@
+"""Screening: the newest so many candles of each market, newest first, no further back than it takes."""
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from candle_core.coordinator.coordinator import MarketDataCoordinator
+from candle_core.coordinator.models import LargeCandleRequest, LargeCandleResponse
+from candle_hookspecs import BadInputError, CandleBatch, CandleError, SymbolQuery
+
+WIDER: Final = 16
+"""The next look reaches at most so many times as far back as the last one."""
+MARGIN: Final = 1.25
+"""It reaches so much further than it should have to, by the density seen so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screened:
+    """One market.
+
+    Attributes:
+        symbol: as it was asked for.
+        candles: the newest `count`; fewer where there are no more.
+        error: why there are none; None: there are.
+        requests: calls to the exchange for its history.
+    """
+
+    symbol: str
+    candles: CandleBatch
+    error: CandleError | None = None
+    requests: int = 0
+
+
+async def screen(
+    coordinator: MarketDataCoordinator, request: LargeCandleRequest, *, max_slots: int = 1_000_000
+) -> AsyncGenerator[Screened, None]:
+    """Markets one by one as their candles are there, those that cost least first.
+
+    A market is looked at from its newest candle back until there are `request.count` of them, however far apart they
+    lie: a plain request counts slots, and would have to reach as far back in every market as in the thinnest. Leave the
+    loop (and close the generator, as `contextlib.aclosing` does) when enough was seen; what was not begun by then is
+    never asked for.
+
+    Args:
+        coordinator: what to ask through.
+        request: with a `count` of candles, and an `end` or none.
+        max_slots: how far back to look at most.
+
+    Raises:
+        BadInputError: the request has no count, or a start. And what `get_candle_data` raises.
+    """
+    if request.count is None or request.start is not None:
+        raise BadInputError("screening takes the newest candles: give a count, and no start")
+    lanes = asyncio.Semaphore(request.max_concurrency or coordinator.max_concurrency)
+
+    async def look(name: str) -> Screened:
+        async with lanes:
+            return await _look_back(coordinator, request, name, max_slots)
+
+    tasks = [asyncio.create_task(look(name)) for name in await _cheapest_first(coordinator, request)]
+    try:
+        for done in asyncio.as_completed(tasks):
+            yield await done
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _look_back(
+    coordinator: MarketDataCoordinator, request: LargeCandleRequest, name: str, max_slots: int
+) -> Screened:
+    count, requests = request.count or 1, 0
+    slots = min(count, max_slots)
+    while True:
+        one = replace(request, symbols=(name,), count=slots, max_concurrency=1)
+        response = await coordinator.get_candle_data(one)
+        requests += response.report.requests
+        if error := response.failures.get(name):
+            return Screened(symbol=name, candles=CandleBatch.empty(), error=error, requests=requests)
+        batch = response.candles[name]
+        if len(batch) >= count or slots >= max_slots or _is_all(response, name):
+            return Screened(symbol=name, candles=batch[-count:], requests=requests)
+        needed = math.ceil(MARGIN * slots * count / len(batch)) if len(batch) else slots * WIDER
+        slots = min(max(needed, 2 * slots), slots * WIDER, max_slots)
+
+
+def _is_all(response: LargeCandleResponse, name: str) -> bool:
+    """Whether the range reaches back to where the market, or what the exchange tells of it, begins."""
+    report = response.slots.get(name)
+    return report is None or bool(report.not_listed or report.out_of_reach)
+
+
+async def _cheapest_first(coordinator: MarketDataCoordinator, request: LargeCandleRequest) -> list[str]:
+    """What is stored before what is partly stored, and that before what is not known at all."""
+    candles, exchange = coordinator.candles, request.exchange
+    tradetype = coordinator.tradetype(request)
+    query = SymbolQuery(exchange=exchange, tradetype=tradetype, timeframe=request.timeframe)
+    known = await candles.symbols(query)
+    costs: dict[str, float] = {}
+    for name in request.symbols:
+        costs[name] = math.inf
+        if any(record.market.answers_to(name) and record.market.native_id for record in known):
+            plan = await candles.plan_collection(
+                name, request.timeframe, exchange=exchange, tradetype=tradetype, count=request.count, end=request.end,
+                to=request.to,
+            )  # fmt: skip
+            costs[name] = plan.requests
+    return sorted(request.symbols, key=costs.__getitem__)
