@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import candle_core
-from candle_core.coordinator.profiles.many import ManyRequest, collect_many
+from candle_core.coordinator import ManyRequest, ManyResult, MarketDataCoordinator, collect_many
 from candle_hookspecs import (
     BadInputError,
     BadSpanError,
@@ -36,6 +36,10 @@ async def opened(clock: Any) -> AsyncIterator[candle_core.Candles]:
         yield candles
 
 
+async def many(candles: candle_core.Candles, request: ManyRequest, **options: Any) -> ManyResult:
+    return await collect_many(MarketDataCoordinator(candles), request, **options)
+
+
 async def stored(candles: candle_core.Candles, name: str) -> list[int]:
     batch = await candles.load(name, "1m", exchange="BAZAAR", tradetype="SPOT")
     return batch.open_time.tolist()
@@ -43,7 +47,7 @@ async def stored(candles: candle_core.Candles, name: str) -> list[int]:
 
 async def test_everything_up_to_the_last_closed_candle_is_stored(clock: Any, bazaar: Any) -> None:
     async with opened(clock) as candles:
-        result = await collect_many(candles, wanted())
+        result = await many(candles, wanted())
         assert [await stored(candles, name) for name in NAMES] == [list(MINUTES)] * 3
     assert result.complete
     assert len(result.update.success_symbols) == 3
@@ -55,28 +59,28 @@ async def test_everything_up_to_the_last_closed_candle_is_stored(clock: Any, baz
 
 async def test_what_is_stored_is_not_asked_again(clock: Any, bazaar: Any) -> None:
     async with opened(clock) as candles:
-        await collect_many(candles, wanted())
-        again = await collect_many(candles, wanted(["AX", "a/x", "B/X"]))
+        await many(candles, wanted())
+        again = await many(candles, wanted(["AX", "a/x", "B/X"]))
         provider = bazaar.instances[0]
         assert (again.update.requests, len(again.update.skipped_symbols)) == (0, 2), "AX and a/x are one market"
         clock.ms += MINUTE
-        minute = await collect_many(candles, wanted())
+        minute = await many(candles, wanted())
     assert (minute.update.requests, minute.update.total_rows) == (3, 3)
     assert provider.listings == 1
 
 
 async def test_a_count_goes_back_from_the_last_closed_candle(clock: Any, bazaar: Any) -> None:
     async with opened(clock) as candles:
-        await collect_many(candles, wanted(count=150))
+        await many(candles, wanted(count=150))
         assert await stored(candles, "A/X") == list(MINUTES)[-150:]
     assert len(bazaar.instances[0].sent) == 3 * 2
 
 
 async def test_one_fails_alone(clock: Any, bazaar: Any) -> None:
     async with opened(clock) as candles:
-        await collect_many(candles, wanted(count=1))
+        await many(candles, wanted(count=1))
         bazaar.instances[0].gone.add("B")
-        result = await collect_many(candles, wanted((*NAMES, "NO/SUCH")))
+        result = await many(candles, wanted((*NAMES, "NO/SUCH")))
         assert await stored(candles, "C/X") == list(MINUTES)
     assert [(str(symbol), "no market" in cause) for symbol, cause in result.update.failed_symbols] == [
         ("CRYPTO-BAZAAR-SPOT-B-X-1m", True)
@@ -94,23 +98,23 @@ async def test_the_shortest_work_goes_first(clock: Any, bazaar: Any) -> None:
             began.append(now.symbol.base)
 
     async with opened(clock) as candles:
-        await collect_many(candles, wanted("C/X", start="2023-11-14T12:00"))
-        await collect_many(candles, wanted("B/X", start="2023-11-14T10:00"))
+        await many(candles, wanted("C/X", start="2023-11-14T12:00"))
+        await many(candles, wanted("B/X", start="2023-11-14T10:00"))
         clock.ms += MINUTE
-        await collect_many(candles, wanted(start="2023-11-14T10:00"), progress_callback=watch)
+        await many(candles, wanted(start="2023-11-14T10:00"), progress_callback=watch)
     assert began == ["B", "C", "A"], "one minute, two hours and one minute, twelve hours"
 
 
 async def test_a_database_that_takes_nothing_is_no_partial_success(clock: Any, bazaar: Any) -> None:
     async with opened(clock) as candles:
-        await collect_many(candles, wanted(count=1))
+        await many(candles, wanted(count=1))
 
         async def refuse(*_: Any) -> None:
             raise StorageError("the disk is full")
 
         candles.kernel.writer().save_all = refuse  # type: ignore[method-assign,assignment]
         with pytest.raises(StorageError, match="full"):
-            await collect_many(candles, wanted())
+            await many(candles, wanted())
 
 
 @pytest.mark.parametrize(
@@ -138,6 +142,6 @@ async def test_a_timeframe_that_the_exchange_lacks_is_refused_at_once(clock: Any
     async with opened(clock) as candles:
         request = ManyRequest(exchange="bazaar", symbols=NAMES, timeframes=["1m", "1h"], count=5)
         with pytest.raises(UnknownTimeframeError, match="'1h'"):
-            await collect_many(candles, request)
+            await many(candles, request)
         assert not await candles.kernel.storage().symbols(SymbolQuery())
     assert bazaar.instances[0].sent == []

@@ -14,10 +14,26 @@ from candle_core.coordinator.models import (
     LargeTradeResponse,
     RequestReport,
 )
+from candle_core.coordinator.profiles import (
+    BacktestProgress,
+    ChartLook,
+    ChartView,
+    Chunk,
+    ManyRequest,
+    ManyResult,
+    Screened,
+    backtest,
+    collect_many,
+    screen,
+)
 
 __all__ = [
     "MAX_CONCURRENCY",
     "TTL",
+    "BacktestProgress",
+    "ChartLook",
+    "ChartView",
+    "Chunk",
     "LargeCandleRequest",
     "LargeCandleResponse",
     "LargeOrderbookRequest",
@@ -28,7 +44,13 @@ __all__ = [
     "LargeTickerResponse",
     "LargeTradeRequest",
     "LargeTradeResponse",
+    "ManyRequest",
+    "ManyResult",
     "MarketDataCoordinator",
     "Options",
     "RequestReport",
+    "Screened",
+    "backtest",
+    "collect_many",
+    "screen",
 ]

@@ -6,10 +6,10 @@ from functools import cached_property
 
 from candle_core.checks import settled_until
 from candle_core.collect import DATE_RESOLUTION
+from candle_core.coordinator.coordinator import MarketDataCoordinator
 from candle_core.coordinator.markets import Directory
 from candle_core.coordinator.models import LargeRequest
 from candle_core.kernel import Kernel
-from candle_core.manager import Candles
 from candle_core.ranges import Bounds
 from candle_core.timeframes import Grid, parse_timeframe
 from candle_core.update import BUFFER_SIZE, ProgressCallback
@@ -86,7 +86,7 @@ class ManyResult:
 
 
 async def collect_many(
-    candles: Candles, request: ManyRequest, *, progress_callback: ProgressCallback | None = None
+    coordinator: MarketDataCoordinator, request: ManyRequest, *, progress_callback: ProgressCallback | None = None
 ) -> ManyResult:
     """Bring many markets up to now in the database, by the engine of the updates.
 
@@ -95,7 +95,7 @@ async def collect_many(
     Ending it early is safe; the next run asks for what is left.
 
     Args:
-        candles: what `candle_core.open` gives.
+        coordinator: what to ask through.
         request: what is wanted.
         progress_callback: told of every symbol when it starts, gets an answer, is done, or failed.
 
@@ -103,7 +103,7 @@ async def collect_many(
         BadInputError: a timeframe that the exchange does not have. ConfigError, PluginError: no such exchange or
             database. StorageError: the database cannot be read or written.
     """
-    kernel = candles.kernel
+    kernel = coordinator.candles.kernel
     provider = kernel.provider(request.exchange)
     for timeframe in request.timeframes:
         provider.grid(timeframe)
@@ -146,9 +146,7 @@ async def _records(kernel: Kernel, request: ManyRequest) -> tuple[list[SymbolRec
     if new := [Registration(market=markets[one], timeframes=wanted) for one, wanted in lacking.items() if wanted]:
         await storage.register(new)
         stored = await storage.symbols(query)
-    meant = [
-        one for one in stored if one.market.native_id in markets and one.symbol.timeframe in request.timeframes
-    ]
+    meant = [one for one in stored if one.market.native_id in markets and one.symbol.timeframe in request.timeframes]
     return meant, unknown
 
 
