@@ -1,5 +1,6 @@
 """Candles as columns. No object per candle anywhere on the main path."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -143,13 +144,14 @@ class CandleBatch:
         """A batch from rows as they stand in a JSON answer, each a list of numbers or of texts of numbers.
 
         Args:
-            rows: parsed; all of one length.
+            rows: all of one length; parsed, or as the bytes of the answer.
             columns: name of a column → its place in every row.
 
         Raises:
             MalformedAnswerError: anything else, or a number that is lacking or not finite; nothing is guessed.
         """
         try:
+            rows = json.loads(rows) if isinstance(rows, bytes) else rows
             table = np.array(rows, np.float64)
             picked = {name: table[:, place] for name, place in columns.items()} if len(rows) else {}
         except (TypeError, ValueError, IndexError) as error:

@@ -10,7 +10,7 @@ from pydantic import AnyHttpUrl, PositiveFloat
 
 from candle_binance import calls, markets, state, trades, wire
 from candle_binance.calls import WEIGHT
-from candle_binance.http import Answer, Client
+from candle_binance.errors import error_for
 from candle_hookspecs import (
     CONTRACT_VERSION,
     Anchor,
@@ -27,11 +27,12 @@ from candle_hookspecs import (
     Page,
     PluginContext,
     ProviderCapabilities,
-    RateLimitedError,
+    ProviderError,
     WarmupScope,
     hookimpl,
 )
 from candle_hookspecs import Settings as PluginSettings
+from candle_http import Answer, Client, Refusal, used_in
 
 PAGE_LIMIT: Final = 1000
 """More is not refused but cut to this without a word."""
@@ -87,7 +88,10 @@ class BinanceProvider:
 
     def __init__(self, settings: Settings, context: PluginContext) -> None:
         self.settings, self.context = settings, context
-        self._client = Client(str(settings.rest_url), settings.timeout, context)
+        feedback = used_in({WEIGHT: "x-mbx-used-weight-1m"})
+        self._client = Client(
+            str(settings.rest_url), settings.timeout, context, refuse=self._refusal, feedback=feedback
+        )
 
     @hookimpl
     def candle_split(self, request: FetchRequest) -> list[FetchRequest] | None:
@@ -143,7 +147,7 @@ class BinanceProvider:
         Raises:
             ProviderError: any of its children.
         """
-        answer = await self._own("/api/v3/time", {}, TIME_WEIGHT)
+        answer = await self._client.get_own("/api/v3/time", costs={WEIGHT: TIME_WEIGHT})
         # Read after the answer: server_time + (now - local_time) then never runs ahead of the exchange.
         local_time = self.context.clock.now()
         try:
@@ -192,18 +196,18 @@ class BinanceProvider:
         names = json.dumps([market.native_id for market in request.markets], separators=(",", ":"), ensure_ascii=False)
         answer = await self._client.get("/api/v3/ticker/24hr", {} if everything else {"symbols": names})
         found = state.tickers_of(answer.body, request.markets, others=everything)
-        return _page(request, answer, tickers=found)
+        return answer.page_of(request, tickers=found)
 
     async def _book(self, request: FetchRequest) -> Page:
         levels = min(request.limit or calls.BOOK_LEVELS, calls.MOST_LEVELS)
         parameters: dict[str, str | int] = {"symbol": request.market.native_id, "limit": levels}
         answer = await self._client.get("/api/v3/depth", parameters)
-        return _page(request, answer, orderbooks=[state.book_of(answer.body, request.market, answer.moment)])
+        return answer.page_of(request, orderbooks=[state.book_of(answer.body, request.market, answer.moment)])
 
     async def _trades(self, request: FetchRequest) -> Page:
         answer = await self._client.get("/api/v3/aggTrades", trades.parameters(request))
         found = state.trades_of(answer.body, request.market)
-        return _page(request, answer, trades=trades.kept(request, found), rest=trades.rest(request, found))
+        return answer.page_of(request, trades=trades.kept(request, found), rest=trades.rest(request, found))
 
     async def _all(self) -> list[Market]:
         answer = await self._exchange_info({})
@@ -222,7 +226,7 @@ class BinanceProvider:
 
     async def _exchange_info(self, parameters: dict[str, str | int]) -> Answer:
         """A listing; the limit it states is kept to from now on."""
-        answer = await self._own("/api/v3/exchangeInfo", parameters, LISTING_WEIGHT)
+        answer = await self._client.get_own("/api/v3/exchangeInfo", parameters, costs={WEIGHT: LISTING_WEIGHT})
         if limit := markets.weight_limit(answer.body):
             self.context.budget.observe(replace(answer.feedback, amounts={WEIGHT: limit}))
         return answer
@@ -231,21 +235,9 @@ class BinanceProvider:
     def _exchange(self) -> str:
         return self.context.name.upper()
 
-    async def _own(self, path: str, parameters: dict[str, str | int], weight: int) -> Answer:
-        """A request on our own account: it passes the gate itself."""
-        await self.context.budget.spend({WEIGHT: weight})
-        try:
-            answer = await self._client.get(path, parameters)
-        except RateLimitedError as error:
-            if error.retry_after is not None:
-                self.context.budget.pause(error.retry_after)
-            raise
-        self.context.budget.observe(answer.feedback)
-        return answer
-
-
-def _page(request: FetchRequest, answer: Answer, **found: Any) -> Page:
-    return Page(request=request, answered_at=answer.moment, feedback=answer.feedback, size=answer.size, **found)
+    def _refusal(self, refused: Refusal) -> ProviderError:
+        now = refused.moment or self.context.clock.now()
+        return error_for(refused.status, refused.body, retry_after=refused.headers.get("Retry-After"), now=now)
 
 
 class _Time(msgspec.Struct):

@@ -7,7 +7,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from candle_hookspecs import LimitFeedback, MalformedAnswerError, to_ms
+from candle_hookspecs import CandleBatch, FetchRequest, LimitFeedback, MalformedAnswerError, Page, to_ms
 
 _Value = TypeVar("_Value")
 
@@ -52,6 +52,22 @@ class Answer:
             raise MalformedAnswerError(
                 f"not what was asked for: {type(error).__name__}: {error}; the answer begins {beginning(self.body)}"
             ) from error
+
+    def page(self, request: FetchRequest, batch: CandleBatch) -> Page:
+        """A page of these candles; see `Page.of`.
+
+        Raises:
+            MalformedAnswerError: the rows are out of order or beside the span, or the answer has no time.
+        """
+        return Page.of(request, batch, answered_at=self.moment, feedback=self.feedback, size=self.size)
+
+    def page_of(self, request: FetchRequest, **found: Any) -> Page:
+        """A page with these fields of `Page`: tickers, order books, trades, or candles with proofs of their own.
+
+        Raises:
+            MalformedAnswerError: the answer has no time.
+        """
+        return Page(request=request, answered_at=self.moment, feedback=self.feedback, size=self.size, **found)
 
     @property
     def moment(self) -> int:

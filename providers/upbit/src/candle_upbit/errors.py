@@ -19,6 +19,7 @@ from candle_hookspecs import (
     RateLimitedError,
     TransientError,
 )
+from candle_http import Refusal
 from candle_upbit.wire import beginning
 
 PAUSE: Final = 1.0
@@ -69,6 +70,11 @@ def said(body: bytes) -> str | None:
         return msgspec.json.decode(body, type=_Body).error.message
     except msgspec.MsgspecError:
         return None
+
+
+def refusal(refused: Refusal) -> ProviderError:
+    """The error for an answer whose status is not 200."""
+    return error_for(refused.status, refused.body, retry_after=refused.headers.get("Retry-After"))
 
 
 def error_for(status: int, body: bytes, *, retry_after: str | None = None) -> ProviderError:

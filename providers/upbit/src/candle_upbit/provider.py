@@ -24,7 +24,6 @@ from candle_hookspecs import (
     PluginContext,
     Proof,
     ProviderCapabilities,
-    RateLimitedError,
     Span,
     WarmupScope,
     Window,
@@ -32,9 +31,11 @@ from candle_hookspecs import (
     iso,
 )
 from candle_hookspecs import Settings as PluginSettings
+from candle_http import Answer, Client
 from candle_upbit import calls, markets, state, wire
 from candle_upbit.calls import DAY, MARKETS
-from candle_upbit.http import Answer, Client
+from candle_upbit.errors import refusal
+from candle_upbit.headers import remaining
 
 PAGE_LIMIT: Final = 200
 """More is not refused but cut to this without a word."""
@@ -97,7 +98,8 @@ class UpbitProvider:
 
     def __init__(self, settings: Settings, context: PluginContext) -> None:
         self.settings, self.context = settings, context
-        self._client = Client(str(settings.rest_url), settings.timeout, context)
+        # No header `Origin` is ever sent: with one, Upbit allows a single request in ten seconds.
+        self._client = Client(str(settings.rest_url), settings.timeout, context, refuse=refusal, feedback=remaining)
         self._ahead = 0
         """Milliseconds by which the exchange's clock is ahead of ours, by its last answer."""
 
@@ -152,11 +154,7 @@ class UpbitProvider:
         if query.tradetype not in (None, markets.TRADETYPE):
             return []
         found = markets.parse_all((await self._listing()).body, self._exchange)
-        return [
-            market
-            for market in found
-            if query.status in (None, market.status) and (query.name is None or market.answers_to(query.name))
-        ]
+        return [market for market in found if query.selects(market)]
 
     @hookimpl
     async def candle_warmup(self, scope: WarmupScope) -> MarketInfo:
@@ -203,12 +201,12 @@ class UpbitProvider:
         else:
             answer = await self._get("/v1/ticker", calls.named(request))
             found = state.tickers_of(answer.body, request.markets)
-        return _page(request, answer, tickers=found)
+        return answer.page_of(request, tickers=found)
 
     async def _books(self, request: FetchRequest) -> Page:
         levels = min(request.limit or calls.LEVELS, calls.LEVELS)
         answer = await self._get("/v1/orderbook", {**calls.named(request), "count": levels})
-        return _page(request, answer, orderbooks=state.books_of(answer.body, request.markets))
+        return answer.page_of(request, orderbooks=state.books_of(answer.body, request.markets))
 
     async def _trades(self, request: FetchRequest) -> Page:
         now = self._now()
@@ -222,16 +220,17 @@ class UpbitProvider:
         found = state.ticks_of(answer.body, request.market)
         if calls.strayed(query, found.trades, now):
             found = state.Ticks([], None)
-        return _page(
+        return answer.page_of(
             request,
-            answer,
             trades=calls.kept(request, found.trades),
             rest=calls.rest(request, found.trades, found.cursor, answer.moment + 999),
         )
 
     async def _get(self, path: str, parameters: Mapping[str, str | int]) -> Answer:
         """A request that was paid for; it tells the exchange's clock too."""
-        answer = await self._client.get(path, parameters)
+        return self._heard(await self._client.get(path, parameters))
+
+    def _heard(self, answer: Answer) -> Answer:
         self._ahead = answer.moment - self.context.clock.now()
         return answer
 
@@ -244,20 +243,9 @@ class UpbitProvider:
         return self.context.name.upper()
 
     async def _listing(self) -> Answer:
-        """A request on our own account: it passes the gate itself."""
-        await self.context.budget.spend({MARKETS: 1})
-        try:
-            answer = await self._get("/v1/market/all", {"is_details": "true"})
-        except RateLimitedError as error:
-            if error.retry_after is not None:
-                self.context.budget.pause(error.retry_after)
-            raise
-        self.context.budget.observe(answer.feedback)
-        return answer
-
-
-def _page(request: FetchRequest, answer: Answer, **found: Any) -> Page:
-    return Page(request=request, answered_at=answer.moment, feedback=answer.feedback, size=answer.size, **found)
+        """A request on our own account."""
+        answer = await self._client.get_own("/v1/market/all", {"is_details": "true"}, costs={MARKETS: 1})
+        return self._heard(answer)
 
 
 def _within_reach(page: Page) -> Page:

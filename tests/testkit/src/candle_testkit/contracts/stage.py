@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import numpy as np
+import pytest
 
 from candle_hookspecs import (
     Anchor,
@@ -52,6 +53,15 @@ class Stage:
         self._runner = asyncio.Runner()
 
     # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def has(self, hook: str) -> bool:
+        """Whether the provider has an optional hook."""
+        return hasattr(self.provider, hook)
+
+    def need(self, hook: str) -> None:
+        """Leave a check out that is about an optional hook which the provider does not have."""
+        if not self.has(hook):
+            pytest.skip(f"the provider has no {hook!r}, which is optional")
 
     def call(self, hook: str, *arguments: Any) -> Any:
         """What the hook returns, awaited if it must be."""
@@ -112,7 +122,8 @@ class Stage:
 
     def close(self) -> None:
         """Close the provider and the event loop."""
-        self.call("candle_close")
+        if self.has("candle_close"):
+            self.call("candle_close")
         self._runner.run(asyncio.sleep(0.01))
         self._runner.close()
 
