@@ -3,12 +3,14 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 import candle_core
+from candle_hookspecs import MarketStatus
 from candle_testkit.sandbox import Limits, MarketConfig, OffGrid, Sandbox, SandboxConfig
 
 NOW: Final = "2024-03-10T12:34:30.500"
@@ -80,3 +82,19 @@ async def test_as_by_the_exchanges_own_plugin(sandbox: Sandbox, tmp_path: Path, 
     assert through[0] == own[0]
     assert through[1] == own[1]
     assert len(through[2]) == len(own[2])
+
+
+async def test_the_listing_is_that_of_the_exchanges_own_plugin(sandbox: Sandbox) -> None:
+    """But for whether a market that does not trade has ended, which ccxt does not tell."""
+    listings = []
+    for table in ({}, {"plugin": "ccxt", "tradetypes": ["SPOT"]}):
+        tables = {"storage": {"backend": "memory"}, "providers": {"binance": {"rest_url": sandbox.url, **table}}}
+        async with candle_core.open(tables) as candles:
+            listings.append(await candles.markets("BINANCE", "SPOT"))
+    own, through = listings
+    assert [market.native_id for market in own] == ["BTCUSDT", "ENDUSDT"]
+    assert [replace(market, status=MarketStatus.UNKNOWN, extra={}) for market in through] == [
+        replace(market, status=MarketStatus.UNKNOWN, extra={}) for market in own
+    ]
+    assert [market.status for market in own] == [MarketStatus.TRADING, MarketStatus.CLOSED]
+    assert [market.status for market in through] == [MarketStatus.TRADING, MarketStatus.HALTED]

@@ -157,7 +157,8 @@ def test_a_window_of_the_kernel_is_wholly_told(wire: Wire, truth: list[int], end
         if any(time in part for part in told):
             assert (time in came) == (time in truth)
         else:
-            assert wire is forward, f"{time} is in none of {told}"
+            # Those go on beyond what was asked, so that a full answer may have been cut at either end.
+            assert wire in (forward, backward), f"{time} is in none of {told}"
 
 
 def test_disorder_is_refused() -> None:

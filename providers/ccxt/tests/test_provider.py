@@ -233,6 +233,24 @@ async def test_a_listing_answers_for_a_while_for_markets_by_name(
         assert sandbox.ledger.count() == 4
 
 
+async def test_a_listing_that_failed_is_asked_for_again(sandbox: Sandbox, opened: Opened) -> None:
+    async with opened("okx", sandbox.url) as provider:
+        sandbox.faults.script("status", status=500, path="*", times=2)
+        for _ in range(2):
+            with pytest.raises(TransientError):
+                await provider.candle_markets(MarketQuery())
+        assert [market.native_id for market in await provider.candle_markets(MarketQuery())] == ["BTC-USDT"]
+        assert sandbox.ledger.count() == 3
+
+
+async def test_only_the_kinds_that_are_wanted_are_listed(sandbox: Sandbox, opened: Opened) -> None:
+    async with opened("okx", sandbox.url, tradetypes=["SPOT", "FUTURE"]) as provider:
+        await provider.candle_markets(MarketQuery())
+        assert provider.capabilities.tradetypes == ("SPOT", "FUTURE")
+        asked = [one.params["instType"] for one in sandbox.ledger.requests()]
+    assert sorted(asked) == ["FUTURES", "SPOT"]
+
+
 async def test_steps_and_bounds_are_exact(sandbox: Sandbox, opened: Opened) -> None:
     async with opened("kraken", sandbox.url) as provider:
         (market,) = await provider.candle_markets(MarketQuery())
@@ -362,7 +380,7 @@ async def test_an_answer_without_a_clock_is_no_answer(opened: Opened) -> None:
 
 async def test_who_does_not_answer_is_given_up(opened: Opened) -> None:
     async def answer(_: web.Request) -> web.Response:
-        await asyncio.sleep(5)
+        await asyncio.sleep(1)
         return web.Response()
 
     async with serving(answer) as url, opened("okx", url, timeout=0.2) as provider:

@@ -18,12 +18,15 @@ _TICK_SIZE: Final = 4
 
 
 def parse_all(found: Iterable[Mapping[str, Any]], exchange: str, mode: int) -> list[Market]:
-    """Those of ccxt's markets that are of our kinds; options and indices are not.
+    """Those of ccxt's markets that are of our kinds and have a name of their own.
+
+    Options and indices are not; nor is what has no pair yet (announced at OKX), or stands for another pair's prices
+    under the exchange's name alone (synthetic at Kraken).
 
     Raises:
-        MalformedAnswerError: a market without a name, or a number that is none.
+        MalformedAnswerError: a market without an id, or a number that is none.
     """
-    return [parse(market, exchange, mode) for market in found if market.get("type") in _OURS]
+    return [parse(market, exchange, mode) for market in found if market.get("type") in _OURS and _has_a_pair(market)]
 
 
 def parse(market: Mapping[str, Any], exchange: str, mode: int) -> Market:
@@ -35,7 +38,7 @@ def parse(market: Mapping[str, Any], exchange: str, mode: int) -> Market:
         mode: what its ``precision`` means.
 
     Raises:
-        MalformedAnswerError: it has no name, or a number that is none.
+        MalformedAnswerError: it has no id, or a number that is none.
     """
     precision, limits = market["precision"], market["limits"]
     settle = market.get("settle") or ""
@@ -44,12 +47,12 @@ def parse(market: Mapping[str, Any], exchange: str, mode: int) -> Market:
             archetype="CRYPTO",
             exchange=exchange,
             tradetype=_OURS[market["type"]],
-            base=_said(market, "base"),
-            quote=_said(market, "quote"),
+            base=market["base"],
+            quote=market["quote"],
             contract=_contract(market),
             settle=settle,
-            native_id=_said(market, "id"),
-            ccxt_symbol=_said(market, "symbol"),
+            native_id=_id(market),
+            ccxt_symbol=market["symbol"],
             status=_status(market.get("active")),
             price_tick=_step(precision.get("price"), mode),
             amount_step=_step(precision.get("amount"), mode),
@@ -79,10 +82,15 @@ def _status(active: bool | None) -> MarketStatus:
     return MarketStatus.TRADING if active else MarketStatus.HALTED
 
 
-def _said(market: Mapping[str, Any], name: str) -> str:
-    if not market.get(name):
-        raise MalformedAnswerError(f"a market has no {name!r}: {str(market.get('info'))[:100]}")
-    return str(market[name])
+def _id(market: Mapping[str, Any]) -> str:
+    if not market.get("id"):
+        raise MalformedAnswerError(f"the market {market.get('symbol')!r} has no id")
+    return str(market["id"])
+
+
+def _has_a_pair(market: Mapping[str, Any]) -> bool:
+    base, quote = market.get("base"), market.get("quote")
+    return bool(base and quote) and str(market.get("symbol")).partition(":")[0] == f"{base}/{quote}"
 
 
 def _step(value: Any, mode: int) -> Decimal | None:

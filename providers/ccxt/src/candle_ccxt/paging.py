@@ -137,7 +137,8 @@ class Bounded(Paging):
         span, since = _span(request), ask.since or 0
         whole, wanted = heard.batch, request.limit or ask.limit
         _ordered(whole, request)
-        batch = whole.between(Span(-_FOREVER, span.end))[-wanted:]
+        kept = whole.between(Span(-_FOREVER, span.end))
+        batch, dropped = kept[-wanted:], kept[:-wanted]
         overruns = len(whole) > 0 and whole.last >= since + (ask.limit + 1) * step
         to_the_present = overruns and whole.last + 2 * step > heard.moment
         if to_the_present and not len(batch):
@@ -151,7 +152,7 @@ class Bounded(Paging):
             proofs = (Proof(Span(batch.first, edge), Evidence.BRACKETED),)
         told = Span(max(since, span.start), span.end)
         # Rows from elsewhere alone say, by most ways of paging, that there are none here.
-        cut = len(whole) + whole.repeated >= ask.limit or len(batch) == wanted
+        cut = len(whole) + whole.repeated >= ask.limit or len(dropped.between(told)) > 0
         full = cut and len(batch.between(told)) > 0
         return Page(
             request=replace(request, span=told, limit=wanted),
