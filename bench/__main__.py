@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from bench import budget, collect, counting, decode, every, modes, parallel, postgres, storage, symbols, update, writer
+from bench import budget, collect, counting, decode, every, modes, parallel, postgres, profiles, storage, symbols, update, writer
 
 MEASURES: dict[str, Callable[[], None]] = {
     "storage": storage.run,
@@ -13,6 +13,7 @@ MEASURES: dict[str, Callable[[], None]] = {
     "collect": collect.run,
     "modes": modes.run,
     "parallel": parallel.run,
+    "profiles": profiles.run,
     "budget": budget.run,
     "counting": counting.run,
     "writer": writer.run,

@@ -5,11 +5,15 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 from candle_core.coordinator.coordinator import MarketDataCoordinator
 from candle_core.coordinator.models import LargeCandleRequest, LargeCandleResponse
 from candle_core.timeframes import Grid
 from candle_hookspecs import BadInputError, Span, TimeRange, to_datetime
+
+AHEAD: Final = 2
+"""Chunks collected at once."""
 
 
 class Chunk(StrEnum):
@@ -37,8 +41,8 @@ async def backtest(
 ) -> AsyncGenerator[LargeCandleResponse, None]:
     """The candles of a range, chunk by chunk in time order.
 
-    As many chunks as the request may have calls under way are collected at once, so that the first is there long before
-    the last, the line to the exchange is full from the beginning, and memory holds no more than these chunks.
+    Two chunks are collected at once, each with half of the calls that the request may have under way: while one ends,
+    the next one fills the line to the exchange. So the first is there long before the last, and memory holds two.
 
     Args:
         coordinator: what to ask through.
@@ -52,8 +56,9 @@ async def backtest(
     span = request.bounds.closed
     if span is None:
         raise BadInputError("a backtest has both its ends: give a start and an end")
-    parts, ahead = _cut(span, chunk), request.max_concurrency or coordinator.max_concurrency
-    each = replace(request, count=None, to=None, max_concurrency=max(1, ahead // len(parts)))
+    parts, most = _cut(span, chunk), request.max_concurrency or coordinator.max_concurrency
+    ahead = min(AHEAD, most, len(parts))
+    each = replace(request, count=None, to=None, max_concurrency=most // ahead)
     waiting = deque(parts)
     running: deque[asyncio.Task[LargeCandleResponse]] = deque()
     try:

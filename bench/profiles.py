@@ -1,0 +1,186 @@
+"""What the profiles of the coordinator save over plain requests for the same candles, in requests and in time.
+
+    python -m bench.profiles
+
+The exchange is a sandbox on loopback that takes 100 ms for every answer, as a distant one does. Upbit's limit of ten a
+second holds, as the plugin knows it.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import candle_core
+from candle_core.coordinator import LargeCandleRequest, MarketDataCoordinator
+from candle_core.coordinator.profiles import ChartView, backtest, screen
+from candle_testkit.sandbox import Limits, MarketConfig, Sandbox, SandboxConfig
+
+LATENCY_MS: Final = 100
+NOW: Final = "2024-06-01T00:00:30"
+LOOKS: Final = 5
+MINUTE: Final = 60_000
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one way took: history requests and listings, seconds, and, where that is the point, seconds to the first."""
+
+    requests: int
+    seconds: float
+    first: float = 0.0
+
+
+def run() -> None:
+    """Measure and print.
+
+    Raises:
+        SystemExit: a profile saves nothing.
+    """
+    print(f"{LATENCY_MS} ms an answer\n")
+    print(f"{'':34}{'requests':>16}{'seconds':>18}{'to the first':>18}")
+    missed = []
+    for name, measure in MEASURES.items():
+        plain, profile = asyncio.run(measure())
+        print(f"{name:34}{_pair(plain.requests, profile.requests)}", end="")
+        print(f"{_pair(plain.seconds, profile.seconds, 18)}{_pair(plain.first, profile.first, 18)}")
+        if profile.requests >= plain.requests and profile.first >= plain.first / 2:
+            missed.append(name)
+    if missed:
+        raise SystemExit(f"profiles that save nothing: {', '.join(missed)}")
+
+
+def _pair(plain: float, profile: float, width: int = 16) -> str:
+    form = ",.0f" if isinstance(plain, int) else ".2f"
+    return f"{f'{plain:{form}} → {profile:{form}}' if plain else '':>{width}}"
+
+
+async def screening() -> tuple[Cost, Cost]:
+    """The newest 50 candles of 20 markets, one of which trades every twenty minutes."""
+    markets = [_upbit(f"C{index:02}") for index in range(19)] + [_upbit("THIN", trades=72)]
+    names = [market.symbol for market in markets]
+    costs = []
+    for profile in (False, True):
+        async with _open(markets, "upbit") as (sandbox, coordinator):
+            began = time.perf_counter()
+            if profile:
+                request = LargeCandleRequest(exchange="UPBIT", symbols=names, timeframe="1m", count=50)
+                assert [len(one.candles) async for one in screen(coordinator, request)] == [50] * 20
+            else:
+                # Whoever wants 50 of each has to reach back as far as the thinnest needs: two days show it.
+                request = LargeCandleRequest(exchange="UPBIT", symbols=names, timeframe="1m", count=2 * 1440)
+                plain = await coordinator.get_candle_data(request)
+                assert all(len(batch) >= 50 for batch in plain.candles.values())
+            costs.append(Cost(sandbox.ledger.count(), time.perf_counter() - began))
+    return costs[0], costs[1]
+
+
+async def backtesting() -> tuple[Cost, Cost]:
+    """Six months of minutes, eight requests under way; what counts is when the first month is there."""
+    market = MarketConfig("BTCUSDT", "BTC", "USDT", price="30000", turnover="300000000", listed="2023-01-01")
+    costs = []
+    for profile in (False, True):
+        async with _open([market], "binance") as (sandbox, coordinator):
+            request = LargeCandleRequest(
+                exchange="BINANCE", symbols="BTC/USDT", timeframe="1m", start="2023-12-01", end="2024-06-01",
+                max_concurrency=8,
+            )  # fmt: skip
+            began, first, rows = time.perf_counter(), 0.0, 0
+            if profile:
+                async for part in backtest(coordinator, request):
+                    first = first or time.perf_counter() - began
+                    rows += len(part.candles["BTC/USDT"])
+            else:
+                rows = (await coordinator.get_candle_data(request)).report.rows
+                first = time.perf_counter() - began
+            assert rows == 183 * 1440
+            costs.append(Cost(sandbox.ledger.count(), time.perf_counter() - began, first))
+    return costs[0], costs[1]
+
+
+async def charting() -> tuple[Cost, Cost]:
+    """500 candles on a screen, looked at every minute; plain: the exchange is asked for all of them each time."""
+    costs = []
+    for profile in (False, True):
+        async with _open([_upbit("BTC")], "upbit") as (sandbox, coordinator):
+            request = LargeCandleRequest(exchange="UPBIT", symbols="KRW-BTC", timeframe="1m", count=500)
+            view = ChartView(coordinator, request)
+            began = time.perf_counter()
+            for _ in range(LOOKS):
+                if profile:
+                    await view.look()
+                else:
+                    await coordinator.candles.collect_candles_only(
+                        "KRW-BTC", "1m", exchange="UPBIT", tradetype="SPOT", count=500, refetch=True
+                    )
+                sandbox.clock.advance(MINUTE)
+            costs.append(Cost(sandbox.ledger.count(), time.perf_counter() - began))
+    return costs[0], costs[1]
+
+
+async def batching() -> tuple[Cost, Cost]:
+    """An hour of 40 markets that nobody asked for before; plain: one after another."""
+    markets = [_upbit(f"C{index:02}") for index in range(40)]
+    names = [market.symbol for market in markets]
+    costs = []
+    for profile in (False, True):
+        async with _open(markets, "upbit") as (sandbox, coordinator):
+            began = time.perf_counter()
+            if profile:
+                request = LargeCandleRequest(exchange="UPBIT", symbols=names, timeframe="1m", count=60)
+                assert (await coordinator.get_candle_data(request)).complete
+            else:
+                for name in names:
+                    await coordinator.candles.get_candles(name, "1m", exchange="UPBIT", tradetype="SPOT", count=60)
+            costs.append(Cost(sandbox.ledger.count(), time.perf_counter() - began))
+    return costs[0], costs[1]
+
+
+MEASURES: Final[dict[str, Callable[[], Coroutine[Any, Any, tuple[Cost, Cost]]]]] = {
+    "screening: 50 of 20, one thin": screening,
+    "backtest: six months of minutes": backtesting,
+    f"chart: 500 candles, {LOOKS} looks": charting,
+    "batch: an hour of 40": batching,
+}
+
+
+class _Clock:
+    """The sandbox's own, which is set on by hand; waiting takes real time."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._began = int(time.monotonic() * 1000)
+
+    def now(self) -> int:
+        return self._sandbox.clock.now() + int(time.monotonic() * 1000) - self._began
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def _upbit(coin: str, trades: int = 20_000_000) -> MarketConfig:
+    return MarketConfig(
+        f"KRW-{coin}", coin, "KRW", "1000", "0.00000001", "42000000", "50000000", trades, listed="2023-01-01",
+        exchange="UPBIT",
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def _open(markets: list[MarketConfig], exchange: str) -> AsyncIterator[tuple[Sandbox, MarketDataCoordinator]]:
+    limits = Limits(weight=None, group=None)
+    config = SandboxConfig(markets=markets, clock=NOW, speed=0, latency_ms=LATENCY_MS, limits=limits)
+    with Sandbox(config) as sandbox, tempfile.TemporaryDirectory() as folder:
+        tables = {
+            "storage": {"path": str(Path(folder) / "candles.sqlite3")},
+            "providers": {exchange: {"rest_url": sandbox.url}},
+        }
+        async with candle_core.open(tables, clock=_Clock(sandbox)) as candles:
+            yield sandbox, MarketDataCoordinator(candles)
+
+
+if __name__ == "__main__":
+    run()
