@@ -3,7 +3,21 @@
 import sys
 from collections.abc import Callable
 
-from bench import budget, collect, counting, decode, every, modes, parallel, postgres, profiles, storage, symbols, update, writer
+from bench import (
+    budget,
+    collect,
+    counting,
+    decode,
+    every,
+    modes,
+    parallel,
+    postgres,
+    profiles,
+    storage,
+    symbols,
+    update,
+    writer,
+)
 
 MEASURES: dict[str, Callable[[], None]] = {
     "storage": storage.run,

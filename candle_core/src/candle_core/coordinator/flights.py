@@ -54,6 +54,10 @@ class Flights(Generic[_Key, _Value]):
             if boarded:
                 tasks = [flight.task for flight in boarded]
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+                # Every error is looked at, for asyncio complains of those that nobody saw.
+                for error in [task.exception() for task in done if not task.cancelled()]:
+                    if error is not None:
+                        raise error
                 for task in done:
                     answers |= task.result()
             return answers
