@@ -147,6 +147,30 @@ async def test_a_screen_of_a_thin_market_finds_as_many_candles_as_were_asked_for
     assert (len(seen[dense].candles), seen[dense].requests) == (100, 1)
 
 
+@pytest.mark.parametrize("exchange", EXCHANGES)
+async def test_a_screen_ends_a_market_as_soon_as_it_has_seen_enough(make_stand: MakeStand, exchange: str) -> None:
+    stand, page = make_stand(exchange, market(exchange, "C0"), market(exchange, "C1")), PAGE[exchange]
+    first, second = stand.names
+    lengths: dict[float, list[int]] = {}
+
+    def enough(batch: CandleBatch) -> bool:
+        """Of the first market at once, of the second in its third page."""
+        seen = lengths.setdefault(float(batch.close[-1]), [])
+        seen.append(len(batch))
+        return len(seen) >= (1 if batch.close[-1] == newest[first] else 3)
+
+    end = ms("2024-06-01T08:00:00")
+    newest = {name: stand.truth(name, end - MINUTE, end)["close"][0] for name in stand.names}
+    assert newest[first] != newest[second]
+    async with stand.open() as coordinator:
+        wanted = stand.request(count=10 * page)
+        seen = {one.symbol: one async for one in screen(coordinator, wanted, enough=enough)}
+    assert stand.cost() == 1 + 3, "the plain request costs ten for each"
+    for name, pages in ((first, 1), (second, 3)):
+        assert columns(seen[name].candles) == stand.truth(name, end - pages * page * MINUTE, end)
+        assert lengths[newest[name]] == [page * number for number in range(1, pages + 1)]
+
+
 # ── backtest ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -175,6 +199,7 @@ async def test_a_backtest_loses_doubles_and_reorders_nothing(
             assert columns(stored.between(Span(ms(span["start"]), ms(span["end"])))) == truth
         assert [one.done for one in told] == list(range(1, len(parts) + 1))
         assert {one.total for one in told} == {len(parts)}
+        assert [one.estimated_remaining_seconds > 0 for one in told] == [True] * (len(parts) - 1) + [False]
         assert len(parts) == {"week": 9, "month": 3}[chunk]
         plain = await coordinator.get_candle_data(stand.request(timeframe=timeframe, **span))
     assert stand.cost() == 0, "what the chunks have proven leaves no slot between them"

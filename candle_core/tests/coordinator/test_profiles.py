@@ -115,6 +115,20 @@ async def test_a_backtest_comes_in_chunks_of_the_calendar(
     assert bazaar.instances[0].most_under_way <= 4
 
 
+@pytest.mark.parametrize(
+    ("said", "asked", "most"), [({}, {}, 8), ({"max_concurrency": 4}, {}, 4), ({}, {"max_concurrency": 2}, 2)]
+)
+async def test_a_backtest_asks_as_widely_as_pays_if_nobody_says_otherwise(
+    clock: Any, bazaar: Any, said: dict[str, int], asked: dict[str, Any], most: int
+) -> None:
+    request = wanted("A/X", start="2023-10-02", end="2023-10-16", **asked)
+    async with coordinated(clock, **said) as coordinator:
+        parts = [part async for part in backtest(coordinator, request, "week")]
+    assert [len(part.candles["A/X"]) for part in parts] == [7 * 1440] * 2
+    assert bazaar.instances[0].most_under_way == most
+    assert bazaar.instances[0].capabilities.concurrency == 8
+
+
 async def test_a_backtest_that_is_left_collects_no_further(clock: Any, bazaar: Any) -> None:
     request = wanted("A/X", start="2023-01-01", end="2023-11-01")
     async with coordinated(clock, max_concurrency=2) as coordinator:

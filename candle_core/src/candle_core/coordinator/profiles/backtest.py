@@ -1,13 +1,14 @@
 """Backtest: a long range in chunks of the calendar, some of them collected at once, handed out in time order."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from candle_core.coordinator.coordinator import MarketDataCoordinator
+from candle_core.coordinator.coordinator import MAX_CONCURRENCY, MarketDataCoordinator
 from candle_core.coordinator.models import LargeCandleRequest, LargeCandleResponse
 from candle_core.timeframes import Grid
 from candle_hookspecs import BadInputError, Span, TimeRange, to_datetime
@@ -25,11 +26,20 @@ class Chunk(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestProgress:
-    """How far a backtest's data is: chunks handed out of all, and the range of the newest of them."""
+    """How far a backtest's data is.
+
+    Attributes:
+        done: chunks handed out, this one included. total: of so many.
+        time_range: of this one.
+        elapsed_seconds: since the backtest began, what its reader took for himself included.
+        estimated_remaining_seconds: if the other chunks take as long as these.
+    """
 
     done: int
     total: int
     time_range: TimeRange
+    elapsed_seconds: float
+    estimated_remaining_seconds: float
 
 
 async def backtest(
@@ -43,6 +53,7 @@ async def backtest(
 
     Two chunks are collected at once, each with half of the calls that the request may have under way: while one ends,
     the next one fills the line to the exchange. So the first is there long before the last, and memory holds two.
+    Where neither the request nor the coordinator says how many calls that are, they are as many as pay at the exchange.
 
     Args:
         coordinator: what to ask through.
@@ -56,7 +67,7 @@ async def backtest(
     span = request.bounds.closed
     if span is None:
         raise BadInputError("a backtest has both its ends: give a start and an end")
-    parts, most = _cut(span, chunk), request.max_concurrency or coordinator.max_concurrency
+    began, parts, most = time.perf_counter(), _cut(span, chunk), _concurrency(coordinator, request)
     ahead = min(AHEAD, most, len(parts))
     each = replace(request, count=None, to=None, max_concurrency=most // ahead)
     waiting = deque(parts)
@@ -71,12 +82,25 @@ async def backtest(
             running.popleft()
             if progress_callback is not None:
                 when = (to_datetime(part.start), to_datetime(part.end))
-                progress_callback(BacktestProgress(done=done, total=len(parts), time_range=when))
+                elapsed = time.perf_counter() - began
+                left = elapsed / done * (len(parts) - done)
+                progress_callback(
+                    BacktestProgress(
+                        done=done, total=len(parts), time_range=when, elapsed_seconds=elapsed,
+                        estimated_remaining_seconds=left,
+                    )
+                )  # fmt: skip
             yield response
     finally:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+def _concurrency(coordinator: MarketDataCoordinator, request: LargeCandleRequest) -> int:
+    if request.max_concurrency is None and coordinator.max_concurrency == MAX_CONCURRENCY:
+        return max(MAX_CONCURRENCY, coordinator.candles.kernel.provider(request.exchange).capabilities.concurrency)
+    return request.max_concurrency or coordinator.max_concurrency
 
 
 def _cut(span: Span, chunk: Chunk | str) -> list[Span]:

@@ -2,13 +2,16 @@
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from candle_core.coordinator.coordinator import MarketDataCoordinator
 from candle_core.coordinator.models import LargeCandleRequest, LargeCandleResponse
 from candle_hookspecs import BadInputError, CandleBatch, CandleError, SymbolQuery
+
+Enough = Callable[[CandleBatch], bool]
+"""Says whether what came of a market so far will do."""
 
 WIDER: Final = 16
 """The next look reaches at most so many times as far back as the last one."""
@@ -22,7 +25,7 @@ class Screened:
 
     Attributes:
         symbol: as it was asked for.
-        candles: the newest `count`; fewer where there are no more.
+        candles: the newest `count`; fewer where there are no more, or where fewer were enough.
         error: why there are none; None: there are.
         requests: calls to the exchange for its history.
     """
@@ -34,7 +37,11 @@ class Screened:
 
 
 async def screen(
-    coordinator: MarketDataCoordinator, request: LargeCandleRequest, *, max_slots: int = 1_000_000
+    coordinator: MarketDataCoordinator,
+    request: LargeCandleRequest,
+    *,
+    enough: Enough | None = None,
+    max_slots: int = 1_000_000,
 ) -> AsyncGenerator[Screened, None]:
     """Markets one by one as their candles are there, those that cost least first.
 
@@ -46,6 +53,8 @@ async def screen(
     Args:
         coordinator: what to ask through.
         request: with a `count` of candles, and an `end` or none.
+        enough: ends the look at a market before there are `count` candles; it is given those that came, in time order,
+            a page more of them each time. None: only the count does.
         max_slots: how far back to look at most.
 
     Raises:
@@ -57,7 +66,7 @@ async def screen(
 
     async def look(name: str) -> Screened:
         async with lanes:
-            return await _look_back(coordinator, request, name, max_slots)
+            return await _look_back(coordinator, request, name, enough, max_slots)
 
     tasks = [asyncio.create_task(look(name)) for name in await _cheapest_first(coordinator, request)]
     try:
@@ -70,10 +79,11 @@ async def screen(
 
 
 async def _look_back(
-    coordinator: MarketDataCoordinator, request: LargeCandleRequest, name: str, max_slots: int
+    coordinator: MarketDataCoordinator, request: LargeCandleRequest, name: str, enough: Enough | None, max_slots: int
 ) -> Screened:
     count, requests = request.count or 1, 0
-    slots = min(count, max_slots)
+    page = coordinator.candles.kernel.provider(request.exchange).capabilities.page_limit
+    slots = min(count, max_slots) if enough is None else min(count, max_slots, page)
     while True:
         one = replace(request, symbols=(name,), count=slots, max_concurrency=1)
         response = await coordinator.get_candle_data(one)
@@ -81,8 +91,12 @@ async def _look_back(
         if error := response.failures.get(name):
             return Screened(symbol=name, candles=CandleBatch.empty(), error=error, requests=requests)
         batch = response.candles[name]
-        if len(batch) >= count or slots >= max_slots or _is_all(response, name):
+        told_enough = enough is not None and len(batch) > 0 and enough(batch)
+        if told_enough or len(batch) >= count or slots >= max_slots or _is_all(response, name):
             return Screened(symbol=name, candles=batch[-count:], requests=requests)
+        if enough is not None and len(batch) * 2 > slots:
+            slots = min(slots + page, max_slots)
+            continue
         needed = math.ceil(MARGIN * slots * count / len(batch)) if len(batch) else slots * WIDER
         slots = min(max(needed, 2 * slots), slots * WIDER, max_slots)
 
