@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,10 @@ def test_a_bar_is_drawn_while_candles_stream_elsewhere(config: Path) -> None:
         words = [COMMAND, "stream", *MONTH[1:]]
         process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=theirs, env=environment, text=True)
         os.close(theirs)
-        out, _ = process.communicate(timeout=30)
-        drawn = seen(ours)
+        with ThreadPoolExecutor(1) as aside:  # whoever leaves the terminal unread stops the bar, and with it the stream
+            watched = aside.submit(seen, ours)
+            out, _ = process.communicate(timeout=120)
+            drawn = watched.result()
     assert process.returncode == 0
     assert out.count("\n") == 31 * 1440
     assert re.search(r"BTC/USDT ━+.* \d+% +[\d,]+ candles", drawn), drawn
