@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 import candle_core
-from candle_hookspecs import MarketStatus
+from candle_hookspecs import MarketStatus, to_ms
 from candle_testkit.sandbox import Limits, MarketConfig, OffGrid, Sandbox, SandboxConfig
 
 NOW: Final = "2024-03-10T12:34:30.500"
@@ -82,6 +82,24 @@ async def test_as_by_the_exchanges_own_plugin(sandbox: Sandbox, tmp_path: Path, 
     assert through[0] == own[0]
     assert through[1] == own[1]
     assert len(through[2]) == len(own[2])
+
+
+@pytest.mark.parametrize("case", ["binance-holes", "binance-ended", "upbit-hole", "upbit-long-hole"])
+async def test_who_does_not_know_the_way_gets_the_same_for_more_requests(
+    sandbox: Sandbox, tmp_path: Path, case: str
+) -> None:
+    wanted = CASES[case]
+    start, end = to_ms(wanted[3]), to_ms(wanted[4])
+    own = await collected(sandbox, tmp_path / "own.sqlite3", wanted)
+    table = {"plugin": "ccxt", "tradetypes": ["SPOT"], "paging": "bounded"}
+    through = await collected(sandbox, tmp_path / "ccxt.sqlite3", wanted, **table)
+    assert [row for row in through[0] if start <= row[0] < end] == [row for row in own[0] if start <= row[0] < end]
+    covered = start
+    for _, _, first, last in through[1]:
+        assert first <= covered, "nothing is left out"
+        covered = max(covered, last)
+    assert covered >= min(end, to_ms("2024-03-10"))
+    assert len(through[2]) >= len(own[2])
 
 
 async def test_the_listing_is_that_of_the_exchanges_own_plugin(sandbox: Sandbox) -> None:

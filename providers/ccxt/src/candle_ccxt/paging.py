@@ -117,8 +117,8 @@ class Bounded(Paging):
     """What lies between `since` and about ``since + limit * step``; also for exchanges of which nothing is known.
 
     Proven is only what lies between two rows. The rest of the stretch that was asked for is asserted to be empty, and
-    the kernel asks for it again, counted from elsewhere, before it believes that. An answer which is full, or
-    goes on to the present whatever was asked, asserts nothing.
+    the kernel asks for it again, counted from elsewhere, before it believes that: where an answer was cut, the next one
+    shows what it left out. An answer that goes on to the present whatever was asked asserts nothing.
     """
 
     def page_limit(self, most: int) -> int:
@@ -139,9 +139,10 @@ class Bounded(Paging):
         _ordered(whole, request)
         kept = whole.between(Span(-_FOREVER, span.end))
         batch, dropped = kept[-wanted:], kept[:-wanted]
+        told = Span(max(since, span.start), span.end)
         overruns = len(whole) > 0 and whole.last >= since + (ask.limit + 1) * step
         to_the_present = overruns and whole.last + 2 * step > heard.moment
-        if to_the_present and not len(batch):
+        if to_the_present and not len(batch.between(told)):
             raise BadRequestError(
                 f"asked for what lies before {iso(span.end)}, {request.market.exchange} answered {iso(whole.first)} to "
                 f'{iso(whole.last)}: it may have its newest candles only; if so, write paging = "newest" in its table'
@@ -150,15 +151,12 @@ class Bounded(Paging):
         if len(batch):
             edge = span.end if batch.last + step >= span.end else batch.last + 1
             proofs = (Proof(Span(batch.first, edge), Evidence.BRACKETED),)
-        told = Span(max(since, span.start), span.end)
-        # Rows from elsewhere alone say, by most ways of paging, that there are none here.
-        cut = len(whole) + whole.repeated >= ask.limit or len(dropped.between(told)) > 0
-        full = cut and len(batch.between(told)) > 0
+        withheld = to_the_present or len(dropped.between(told)) > 0
         return Page(
             request=replace(request, span=told, limit=wanted),
             batch=batch,
             proofs=proofs,
-            asserted=None if full or to_the_present else _around(told, proofs),
+            asserted=None if withheld else _around(told, proofs),
             answered_at=heard.moment,
             size=heard.size,
         )
