@@ -85,8 +85,9 @@ def exchange() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(exchange: Sandbox) -> Iterator[Sandbox]:
-    """The sandbox, with nothing ordered and nothing logged."""
+    """The sandbox, with nothing ordered, nothing logged and nothing counted: its minute never ends."""
     exchange.ledger.clear()
+    exchange.forgive()
     yield exchange
     exchange.faults.clear()
 
