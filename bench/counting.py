@@ -1,6 +1,6 @@
 """What it costs to count one request: its time, weight, rows and bytes, by exchange and kind.
 
-    python -m bench.counting
+python -m bench.counting
 """
 
 import time
