@@ -42,7 +42,8 @@ async def many(candles: candle_core.Candles, request: ManyRequest, **options: An
 
 async def stored(candles: candle_core.Candles, name: str) -> list[int]:
     batch = await candles.load(name, "1m", exchange="BAZAAR", tradetype="SPOT")
-    return batch.open_time.tolist()
+    moments: list[int] = batch.open_time.tolist()
+    return moments
 
 
 async def test_everything_up_to_the_last_closed_candle_is_stored(clock: Any, bazaar: Any) -> None:
