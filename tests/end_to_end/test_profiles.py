@@ -263,6 +263,13 @@ async def test_the_forming_candle_is_the_exchanges_and_never_stored(make_stand: 
                 assert look.forming.open_time.timestamp() * 1000 == opened > look.candles.last
             else:
                 assert look.forming is None
+            if before := stand.truth(name, opened - MINUTE, opened)["open_time"]:
+                shown = [
+                    look.candles.last,
+                    *([round(look.closing.open_time.timestamp() * 1000)] if look.closing else []),
+                ]
+                assert shown[-1] == before[-1], "no candle is lost between closed and final"
+                assert len(set(shown)) == len(shown)
             assert (await stand.stored(coordinator, name)).last < opened
             assert columns(look.candles) == stand.truth(name, look.candles.first, look.candles.last + 1)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -34,13 +35,20 @@ class ChartLook:
         added: those of them that the look before did not have.
         forming: the candle that is still open, as it stands now; None: not asked for, or nothing was traded in it yet.
             It changes until it is closed, and is never stored.
+        closing: the one before it, for the moment in which it is closed and not final yet, so that `candles` does not
+            have it; with `forming` only.
         error: why the market could not be brought up to now; `candles` are then those of the look before.
     """
 
     candles: CandleBatch
     added: CandleBatch
     forming: Candle | None = None
+    closing: Candle | None = None
     error: CandleError | None = None
+
+
+_Newest: TypeAlias = tuple[Candle | None, Candle | None]
+"""The last two candles: the one before the open one, and the open one."""
 
 
 class ChartView:
@@ -87,7 +95,8 @@ class ChartView:
                 if isinstance(answer, CandleError):
                     looks[name] = replace(looks[name], error=answer)
                 else:
-                    looks[name] = replace(looks[name], forming=answer)
+                    closing, forming = answer
+                    looks[name] = replace(looks[name], forming=forming, closing=self._unless_had(closing, looks[name]))
         return {name: looks[name] for name in self._request.symbols}
 
     async def _get(self, request: LargeCandleRequest) -> LargeCandleResponse:
@@ -119,7 +128,12 @@ class ChartView:
 
     # ── the candle that is still open ───────────────────────────────────────────────────────────────────────────────
 
-    async def _ask_forming(self, names: list[str]) -> Mapping[str, Candle | CandleError | None]:
+    @staticmethod
+    def _unless_had(candle: Candle | None, look: ChartLook) -> Candle | None:
+        had = len(look.candles) and candle is not None and to_ms(candle.open_time) <= look.candles.last
+        return None if had else candle
+
+    async def _ask_forming(self, names: list[str]) -> Mapping[str, _Newest | CandleError]:
         request, candles = self._request, self._coordinator.candles
         tradetype = self._coordinator.tradetype(request)
         query = SymbolQuery(exchange=request.exchange, tradetype=tradetype, timeframe=request.timeframe)
@@ -129,16 +143,18 @@ class ChartView:
         most = request.max_concurrency or self._coordinator.max_concurrency
         calls = Calls(candles.kernel, provider, most)
         grid, now = await provider.open_grid(request.timeframe), provider.clock.now()
-        span = Span(grid.floor(now), grid.after(now))
+        opened = grid.floor(now)
+        span = Span(grid.after(opened, -1), grid.after(now))
 
-        def newest(page: Page) -> Candle | None:
-            rows = page.batch.between(span).to_candles()
-            return rows[-1] if rows else None
+        def newest(page: Page) -> _Newest:
+            before, since = (page.batch.between(part) for part in (Span(span.start, opened), Span(opened, span.end)))
+            closing, forming = before.to_candles()[-1:], since.to_candles()[-1:]
+            return (closing[0] if closing else None), (forming[0] if forming else None)
 
-        async def ask(market: Market) -> Candle | CandleError | None:
+        async def ask(market: Market) -> _Newest | CandleError:
             able = provider.capabilities
             wish = FetchRequest(
-                markets=(market,), timeframe=request.timeframe, span=span, anchor=able.anchors[0], limit=1,
+                markets=(market,), timeframe=request.timeframe, span=span, anchor=able.anchors[0], limit=2,
                 costs=able.cost(Kind.CANDLES), priority=request.priority,
             )  # fmt: skip
             try:
