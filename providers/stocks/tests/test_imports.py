@@ -1,6 +1,7 @@
 """What is imported is paid for by everybody; yfinance, pandas and the calendars are paid for by who needs them."""
 
 import logging
+import os
 import subprocess
 import sys
 import textwrap
@@ -64,3 +65,14 @@ def test_who_needs_it_imports_it(folder: Path, tmp_path_factory: pytest.TempPath
         assert {"yfinance", "pandas"} <= modules_after(BUILD + ALL_MARKETS, sandbox.url, folder)
     cold = tmp_path_factory.mktemp("cold")
     assert {"exchange_calendars", "pandas"} <= modules_after(BUILD + SESSIONS, "http://127.0.0.1:9", cold)
+
+
+def test_a_listing_leaves_nothing_in_the_home_folder(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    with Sandbox(SandboxConfig(markets=1, clock="2024-03-15", speed=0)) as sandbox:
+        program = BUILD + ALL_MARKETS + 'assert "yfinance" in sys.modules, "else this looks at nothing"'
+        command = [sys.executable, "-c", program, sandbox.url, str(tmp_path / "cache")]
+        subprocess.run(command, env={**settings, "HOME": str(home)}, check=True)
+    assert list(home.rglob("*")) == [], "yfinance keeps cookies and time zones there, if it is let"
