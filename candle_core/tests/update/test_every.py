@@ -1,5 +1,6 @@
 """Again and again, by a clock that jumps to whenever somebody wants to wake up."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -121,10 +122,14 @@ async def test_an_exchange_that_is_down_is_asked_again(opened: Any, exchange: An
 async def test_one_that_is_down_holds_up_no_other(opened: Any, exchange: Any) -> None:
     listed(exchange, "BTC", exchange="WIDE")
     exchange.list("ETH", life=(0, 2**53))
+    told = asyncio.Event()
     async with opened() as (candles, _):
 
         async def run(name: str) -> Any:
             if name == "FAIR":
+                # Each of its naps lets the clock jump; unbridled it would jump ahead of the other by years.
+                await told.wait()
+                told.clear()
                 raise AuthenticationError("no key")
             return await candles.active_update("CRYPTO", name, "SPOT", timeframes=["1m"], base="BTC")
 
@@ -135,6 +140,7 @@ async def test_one_that_is_down_holds_up_no_other(opened: Any, exchange: Any) ->
                 refused.append(turn.result)
             else:
                 tell(turn)
+                told.set()
 
         with pytest.raises(EnoughError):
             await update_every(candles.kernel, "1m", ["FAIR", "WIDE"], run, watch)
