@@ -163,8 +163,13 @@ class TestPassesNoGate(Sabotaged):
     check, complaint = "test_own_requests_pass_the_gate", "assert 0 =="
 
     class provider(BinanceProvider):
-        async def _own(self, path: str, parameters: dict[str, str | int], weight: int) -> Any:
-            return await self._client.get(path, parameters)
+        def __init__(self, settings: BinanceProvider.Settings, context: PluginContext) -> None:
+            super().__init__(settings, context)
+
+            async def get_own(path: str, parameters: Any = None, *, costs: Any) -> Any:
+                return await self._client.get(path, parameters)
+
+            self._client.get_own = get_own  # type: ignore[method-assign]
 
 
 # ── a page ──────────────────────────────────────────────────────────────────────────────────────────────────────────
