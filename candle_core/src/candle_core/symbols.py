@@ -138,7 +138,7 @@ def chosen(names: Sequence[SymbolLike], records: Sequence[SymbolRecord]) -> list
     for name in names:
         if not any(_means(name, record) for record in records):
             raise UnknownSymbolError(
-                f"the database holds no symbol {str(name)!r} of this kind; `candle verify` shows all"
+                f"the database holds no symbol {str(name)!r} of this kind; `candle symbols` shows all"
             )
     meant = [record for record in records if not names or any(_means(name, record) for name in names)]
     return sorted(meant, key=lambda record: record.symbol)

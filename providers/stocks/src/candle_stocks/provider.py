@@ -164,8 +164,7 @@ class StocksProvider:
         Raises:
             MalformedAnswerError: it is no chart.
         """
-        body = body_of(raw)
-        chart = parse(body, meta_of(body).data_granularity)
+        chart = parse(body_of(raw))
         return history.candles(chart, chart.splits)
 
     # ── markets, sessions, the clock ────────────────────────────────────────────────────────────────────────────────

@@ -106,7 +106,7 @@ class Chart:
     dividends: tuple[tuple[int, float], ...]
 
 
-def parse(body: bytes, interval: str, start: int | None = None) -> Chart:
+def parse(body: bytes, interval: str | None = None, start: int | None = None) -> Chart:
     """The chart in the body of an answer.
 
     Rows of nothing but nulls, live ones, those of a day that is not over, and intraday those outside regular hours are
@@ -114,23 +114,21 @@ def parse(body: bytes, interval: str, start: int | None = None) -> Chart:
 
     Args:
         body: as it came, unpacked.
-        interval: the one that was asked for.
+        interval: the one that was asked for; None: whichever it is.
         start: from when on it was asked for, UTC ms; None: it is not known.
 
     Raises:
         MalformedAnswerError: another form, interval or range, columns of different lengths, a row that lacks a part, or
             times that do not rise.
     """
-    try:
-        (result,) = _decoder.decode(body).chart.result
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise MalformedAnswerError(f"not a chart: {error}; the answer begins {beginning(body)}") from error
-    if result.meta.data_granularity != interval:
-        raise MalformedAnswerError(f"asked for {interval!r}, Yahoo answered {result.meta.data_granularity!r}")
+    result = _result_of(body)
+    told = result.meta.data_granularity
+    if interval not in (None, told):
+        raise MalformedAnswerError(f"asked for {interval!r}, Yahoo answered {told!r}")
     seconds, columns = _rows(result)
     if start is not None:
         _check_start(seconds, result.meta, start)
-    kept = _settled(seconds, columns["volume"], result.meta, interval)
+    kept = _settled(seconds, columns["volume"], result.meta, told)
     return Chart(
         result.meta,
         seconds[kept] * 1000,
@@ -146,11 +144,7 @@ def meta_of(body: bytes) -> Meta:
     Raises:
         MalformedAnswerError: it is no chart.
     """
-    try:
-        (result,) = _decoder.decode(body).chart.result
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise MalformedAnswerError(f"not a chart: {error}; the answer begins {beginning(body)}") from error
-    return result.meta
+    return _result_of(body).meta
 
 
 def body_of(raw: Any) -> bytes:
@@ -172,6 +166,14 @@ def _check_start(seconds: Ints, meta: Meta, start: int) -> None:
     early = seconds[(seconds < start // 1000 - _DAY) & (seconds != (meta.regular_market_time or 0))]
     if len(early):
         raise MalformedAnswerError(f"asked from {iso(start)} on, Yahoo answered from {iso(int(early[0]) * 1000)} on")
+
+
+def _result_of(body: bytes) -> _Result:
+    try:
+        (result,) = _decoder.decode(body).chart.result
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise MalformedAnswerError(f"not a chart: {error}; the answer begins {beginning(body)}") from error
+    return result
 
 
 def _rows(result: _Result) -> tuple[Ints, dict[str, Floats]]:
