@@ -21,7 +21,7 @@ Install = Callable[..., None]
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
-HOOKS = {name: value for name, value in vars(CandleSpecs).items() if name.startswith("candle_")}
+HOOKS = {name: getattr(CandleSpecs, name) for name in dir(CandleSpecs) if name.startswith("candle_")}
 MINUTE = 60_000
 
 

@@ -13,7 +13,7 @@ import pytest
 from candle_hookspecs import PROJECT, PURE_HOOKS, CandleSpecs, specs
 
 Hook = Callable[..., Any]
-HOOKS: dict[str, Hook] = {name: value for name, value in vars(CandleSpecs).items() if name.startswith("candle_")}
+HOOKS: dict[str, Hook] = {name: getattr(CandleSpecs, name) for name in dir(CandleSpecs) if name.startswith("candle_")}
 each_hook = pytest.mark.parametrize("name", HOOKS)
 
 RETURNS_NOTHING = {"candle_close", "candle_event"}

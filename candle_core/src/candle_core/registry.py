@@ -18,7 +18,7 @@ from candle_hookspecs import CONTRACT_VERSION, PROJECT, PURE_HOOKS, BrokenPlugin
 
 _Method = Callable[..., Any]
 
-HOOKS: Final = frozenset(name for name in vars(CandleSpecs) if name.startswith("candle_"))
+HOOKS: Final = frozenset(name for name in dir(CandleSpecs) if name.startswith("candle_"))
 
 
 class Registered:

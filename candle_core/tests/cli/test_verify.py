@@ -179,7 +179,7 @@ def test_which_symbols(candle: Candle, words: tuple[str, ...], found: list[str])
 
 @pytest.mark.usefixtures("three")
 def test_a_symbol_that_is_not_stored(candle: Candle) -> None:
-    candle("verify", "BTC/USDT", "DOGE/USDT").failed_with(2, "'DOGE/USDT'", "candle verify")
+    candle("verify", "BTC/USDT", "DOGE/USDT").failed_with(2, "'DOGE/USDT'", "candle symbols")
 
 
 @pytest.mark.usefixtures("three")
