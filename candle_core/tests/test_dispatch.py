@@ -322,8 +322,12 @@ class Everything(Plugin):
         return MaintenanceReport(task=task, seconds=0.0)
 
     @hookimpl
-    async def candle_cache(self, name: str) -> dict[str, str]:
+    def candle_cache(self, name: str) -> dict[str, str]:
         return {"name": name}
+
+    @hookimpl
+    def candle_budget_store(self, name: str) -> dict[str, str]:
+        return {"store": name}
 
     @hookimpl
     async def candle_run_jobs(self, jobs: Sequence[Job]) -> list[JobResult]:
@@ -344,6 +348,7 @@ async def test_every_hook_takes_exactly_its_arguments(dispatch: Dispatch) -> Non
     market = ActionQuery(archetype="STOCK", exchange="ONE", tradetype="STOCK", base="AAPL", quote="USD")
     assert await storage.actions(market) == []
     assert await storage.status() == StorageStatus(place="here")
-    assert await dispatch.ask("one", "candle_cache", dict, name="markets") == {"name": "markets"}
+    assert dispatch.call("one", "candle_cache", name="redis") == {"name": "redis"}
+    assert dispatch.call("one", "candle_budget_store", name="redis") == {"store": "redis"}
     job = Job(symbol=symbol, span=span)
     assert await dispatch.ask_many("one", "candle_run_jobs", jobs=[job]) == [JobResult(job=job, rows=3)]

@@ -165,5 +165,5 @@ async def test_every_io_hook_gives_an_awaitable_and_a_pure_one_its_value() -> No
 
 
 def test_the_hooks_are_those_of_the_contract() -> None:
-    assert len(HOOKS) == 22
+    assert len(HOOKS) == 23
     assert all(hasattr(new_manager().hook, name) for name in HOOKS)

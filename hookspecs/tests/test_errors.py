@@ -28,6 +28,8 @@ EXIT_CODES = {
     "MarketGoneError": PARTLY_FAILED,
     "BadRequestError": PARTLY_FAILED,
     "AuthenticationError": PARTLY_FAILED,
+    "CacheUnavailableError": UNREACHABLE,
+    "StoreBusyError": PARTLY_FAILED,
     "StorageError": PARTLY_FAILED,
     "StorageUnavailableError": UNREACHABLE,
     "StorageReadOnlyError": PARTLY_FAILED,

@@ -19,7 +19,7 @@ each_hook = pytest.mark.parametrize("name", HOOKS)
 RETURNS_NOTHING = {"candle_close", "candle_event"}
 CANNOT_FAIL_ON_PURPOSE = {
     "candle_calendar", "candle_register", "candle_symbols", "candle_count", "candle_maintain", "candle_event",
-    "candle_cache", "candle_run_jobs", "candle_close",
+    "candle_cache", "candle_budget_store", "candle_run_jobs", "candle_close",
 }  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def test_the_blocks_of_the_module_are_whole_programs() -> None:
 
 
 def test_pure_hooks_are_hooks() -> None:
-    assert {"candle_split", "candle_decode"} == PURE_HOOKS
+    assert {"candle_split", "candle_decode", "candle_cache", "candle_budget_store"} == PURE_HOOKS
     assert set(HOOKS) > PURE_HOOKS
 
 
@@ -132,5 +132,5 @@ def test_the_hooks() -> None:
         "candle_markets", "candle_split", "candle_fetch", "candle_decode", "candle_warmup", "candle_calendar",
         "candle_register", "candle_symbols", "candle_save", "candle_load", "candle_count", "candle_coverage",
         "candle_forget", "candle_answers", "candle_actions", "candle_execute", "candle_maintain", "candle_status",
-        "candle_event", "candle_cache", "candle_run_jobs", "candle_close",
+        "candle_event", "candle_cache", "candle_budget_store", "candle_run_jobs", "candle_close",
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""A memory cache whose values expire, bounded by their number and by their bytes."""
+"""Memory caches whose values expire, bounded by their number and by their bytes."""
 
 import time
 from collections.abc import Callable, Hashable
@@ -95,3 +95,32 @@ class MemoryCache(Generic[_Key, _Value]):
 
     def _weight(self, entry: _Entry[_Value]) -> int:
         return max(entry.size, self._share)
+
+
+class LocalCache:
+    """The cache called ``memory``: a `candle_hookspecs.Cache` of this process alone."""
+
+    def __init__(self) -> None:
+        self._memory: MemoryCache[str, bytes] = MemoryCache(len)
+
+    async def get(self, key: str) -> bytes | None:
+        """See `Cache`."""
+        return self._memory.get(key)
+
+    async def set(self, key: str, value: bytes, ttl: float) -> None:
+        """See `Cache`."""
+        self._memory.set(key, value, ttl)
+
+    async def delete(self, key: str) -> None:
+        """See `Cache`."""
+        self._memory.delete(key)
+
+    async def swap(self, key: str, old: bytes | None, new: bytes | None, ttl: float) -> bool:
+        """See `Cache`."""
+        if self._memory.get(key) != old:
+            return False
+        if new is None:
+            self._memory.delete(key)
+        else:
+            self._memory.set(key, new, ttl)
+        return True

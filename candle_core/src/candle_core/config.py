@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PositiveFloat,
     PositiveInt,
     SecretBytes,
     SecretStr,
@@ -26,6 +27,10 @@ from candle_hookspecs import ConfigError
 
 ENVIRONMENT: Final = "CANDLE_CONFIG"
 DEFAULT_FILE: Final = Path("candle.toml")
+LOCAL_CACHES: Final = ("memory",)
+"""Caches that need no extension."""
+LOCAL_BUDGET: Final = "file"
+"""The budget's store that needs none."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _Table = dict[str, Any]
@@ -65,6 +70,35 @@ class Collecting(BaseModel):
     concurrency: PositiveInt | None = None
 
 
+class Caching(BaseModel):
+    """``[cache]``: where listings and precisions are remembered.
+
+    Attributes:
+        backend: ``memory`` (this process), or an extension that offers a cache (``redis``).
+        ttl: seconds for which a listing is believed.
+        keep: seconds for which one that is older still stands in for an exchange that does not answer.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backend: str = "memory"
+    ttl: PositiveFloat = 6 * 3_600.0
+    keep: PositiveFloat = 7 * 86_400.0
+
+
+class Budgeting(BaseModel):
+    """``[budget]``: who shares the counts of limits.
+
+    Attributes:
+        backend: ``file`` (all processes of this machine), or an extension that offers a store (``redis``: all machines
+            behind one address).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backend: str = "file"
+
+
 @dataclass(frozen=True, slots=True)
 class PluginTable:
     """One plugin's table: ``[storage]``, ``[providers.binance]``.
@@ -100,6 +134,8 @@ class Config:
     defaults: Defaults
     collect: Collecting
     batch: BatchConfig
+    cache: Caching
+    budget: Budgeting
     storage: PluginTable
     stores: Mapping[str, PluginTable]
     providers: Mapping[str, PluginTable]
@@ -121,6 +157,11 @@ class Config:
         near = difflib.get_close_matches(name, self.stores, n=1)
         advice = f"did you mean {near[0]!r}?" if near else f'write [stores.{name}] with backend = "sqlite" and a path'
         raise ConfigError(f"no store {name!r} in {str(self.file) if self.file else 'the configuration'!r}; {advice}")
+
+    def used_extensions(self) -> list[PluginTable]:
+        """The tables of all extensions; empty ones for those that only ``[cache]`` or ``[budget]`` name."""
+        named = {self.cache.backend, self.budget.backend} - {*LOCAL_CACHES, LOCAL_BUDGET, *self.extensions}
+        return [*self.extensions.values(), *(PluginTable(name, name, ("extensions", name)) for name in sorted(named))]
 
     def settings(self, table: PluginTable, model: type[_Model]) -> _Model:
         """A plugin's table, with its secrets looked up, as the plugin's own `Settings`.
@@ -159,7 +200,7 @@ def load_config(source: str | Path | Mapping[str, Any] | None = None) -> Config:
 
 
 def _config(tables: _Table, file: Path | None, base_dir: Path, text: str) -> Config:
-    known = ("defaults", "collect", "batch", "storage", "stores", "providers", "extensions")
+    known = ("defaults", "collect", "batch", "cache", "budget", "storage", "stores", "providers", "extensions")
     for key, value in tables.items():
         if key not in known:
             raise ConfigError(_unknown_key(key, (), known, file, text))
@@ -171,6 +212,8 @@ def _config(tables: _Table, file: Path | None, base_dir: Path, text: str) -> Con
         defaults=_validate(Defaults, tables.get("defaults", {}), ("defaults",), file, text),
         collect=_validate(Collecting, tables.get("collect", {}), ("collect",), file, text),
         batch=_validate(BatchConfig, tables.get("batch", {}), ("batch",), file, text),
+        cache=_validate(Caching, tables.get("cache", {}), ("cache",), file, text),
+        budget=_validate(Budgeting, tables.get("budget", {}), ("budget",), file, text),
         storage=_storage_table(tables.get("storage", {}), ("storage",), file, text),
         stores={
             name: _storage_table(values, ("stores", name), file, text)

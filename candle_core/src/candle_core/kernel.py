@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from candle_core.budget import Budget, Remote, SharedStore, cache_root, host_of
+from candle_core.cache import LocalCache
 from candle_core.clock import ExchangeClock, SystemClock
-from candle_core.config import Config, PluginTable
+from candle_core.config import LOCAL_BUDGET, Config, PluginTable
 from candle_core.discovery import InstalledPlugin, PluginKind, find_plugin, installed_plugins
 from candle_core.dispatch import Dispatch, ProviderHooks, StorageHooks
 from candle_core.groups import group
@@ -19,8 +20,11 @@ from candle_core.timeframes import Grid
 from candle_core.writer import Schedule, Writer
 from candle_hookspecs import (
     BrokenPluginError,
+    BudgetStore,
+    Cache,
     CandleError,
     Clock,
+    ConfigError,
     Event,
     ExtensionCapabilities,
     FetchRequest,
@@ -36,6 +40,8 @@ from candle_hookspecs import (
     hookimpl,
 )
 
+DEFAULTS: Final = "kernel:defaults"
+"""What the kernel's own plugin is called."""
 _YEAR: Final = 366 * 86_400_000
 _log = logging.getLogger("candle")
 
@@ -99,18 +105,21 @@ class Kernel:
         self.statistics = Collector(lambda news, last: self.kept_statistics.add(self.clock.now(), news, last))
         self.dispatch = Dispatch(self.statistics)
         self.providers: dict[str, Provider] = {}
-        self._limits = SharedStore(cache_root() / "limits.sqlite3")
+        self._limits: BudgetStore = SharedStore(cache_root() / "limits.sqlite3")
         self._storages: dict[str, StorageHooks] = {}
         self._writers: dict[str, Writer] = {}
         self.schedules: dict[str, Schedule] = {}
         """The upkeep of each database that is written to, by store."""
         self._extensions: list[str] = []
-        self.dispatch.add_everywhere("kernel:defaults", KernelDefaults(self))
-        for table in config.extensions.values():
+        self.dispatch.add_everywhere(DEFAULTS, KernelDefaults(self))
+        for table in config.used_extensions():
             plugin, _ = self.build(PluginKind.EXTENSION, table)
             name = f"extension:{table.name}"
             self.dispatch.add_everywhere(name, plugin)
             self._extensions.append(name)
+        self.cache: Cache = self._backend("candle_cache", "cache", config.cache.backend)
+        if config.budget.backend != LOCAL_BUDGET:
+            self._limits = self._backend("candle_budget_store", "budget", config.budget.backend)
 
     def provider(self, exchange: str) -> Provider:
         """The provider of an exchange, built at the first call.
@@ -153,6 +162,13 @@ class Kernel:
             self.schedules[store] = Schedule(self._writers[store])
             self.schedules[store].start()
         return self._writers[store]
+
+    def _backend(self, hook: str, table: str, name: str) -> Any:
+        """What an extension, or the kernel itself, offers under the name that a table gives as its ``backend``."""
+        offered = self.dispatch.call(DEFAULTS, hook, name=name) if self.dispatch.implements(DEFAULTS, hook) else None
+        if offered is None:
+            raise ConfigError(f"[{table}] backend = {name!r}: the extension {name!r} offers no {hook!r}")
+        return offered
 
     async def emit(self, name: str, symbol: Symbol | None = None, **data: int | float | str) -> None:
         """Tell every extension; one that fails is logged and harms nobody."""
@@ -213,6 +229,11 @@ class KernelDefaults:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+
+    @hookimpl(trylast=True)
+    def candle_cache(self, name: str) -> Cache | None:
+        """The caches that need no plugin."""
+        return LocalCache() if name == "memory" else None
 
     @hookimpl(trylast=True)
     def candle_split(self, request: FetchRequest) -> list[FetchRequest]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from candle_hookspecs.limits import Costs, LimitFeedback, Priority
 
@@ -17,6 +17,26 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Account(BaseModel):
+    """Somebody's account at an exchange, as ``[[accounts]]`` names it. Its keys are never shown.
+
+    Attributes:
+        name: the user's own name for it.
+        exchange: lower case, the provider's name.
+        active: an account that is not is never used.
+        api_key, api_secret, passphrase: None where the account has none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    exchange: str
+    active: bool = True
+    api_key: SecretStr | None = None
+    api_secret: SecretStr | None = None
+    passphrase: SecretStr | None = None
 
 
 class Clock(Protocol):
@@ -70,6 +90,8 @@ class PluginContext:
         cache_dir: a folder of its own for what may be lost; the plugin makes it when it first needs it.
         logger: a child of the ``candle`` logger.
         budget: see `BudgetGate`.
+        account: the first active account of this exchange; None where there is none. A key goes to the exchange only
+            where a request needs it.
     """
 
     name: str
@@ -78,3 +100,4 @@ class PluginContext:
     cache_dir: Path
     logger: logging.Logger
     budget: BudgetGate
+    account: Account | None = None

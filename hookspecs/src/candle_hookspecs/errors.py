@@ -121,6 +121,19 @@ class AuthenticationError(ProviderError):
     """A key is missing, wrong, or lacks a permission."""
 
 
+# ── what processes and machines share ────────────────────────────────────────────────────────────────────────────────
+
+
+class CacheUnavailableError(CandleError):
+    """A cache cannot be reached. What was wanted of it is had without it, only slower."""
+
+    exit_code = 3
+
+
+class StoreBusyError(CandleError):
+    """Somebody else is writing the counts of limits; nothing was read or written. A moment later it may go."""
+
+
 # ── databases ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

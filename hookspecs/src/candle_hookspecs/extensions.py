@@ -1,6 +1,7 @@
 """What extensions deal in: events, caches, jobs."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -30,7 +31,10 @@ class Event:
 
 
 class Cache(Protocol):
-    """A place for values that may be lost. Keys like ``market:info:binance``; values are bytes."""
+    """A place for values that may be lost. Keys like ``market:info:binance``; values are bytes.
+
+    Every method may raise a `CacheUnavailableError`; the kernel then goes on without the cache.
+    """
 
     async def get(self, key: str) -> bytes | None:
         """The value, or None when absent or expired."""
@@ -42,6 +46,39 @@ class Cache(Protocol):
 
     async def delete(self, key: str) -> None:
         """Forget a key; an absent one is no error."""
+        ...
+
+    async def swap(self, key: str, old: bytes | None, new: bytes | None, ttl: float) -> bool:
+        """Put `new` in the place of `old`, for `ttl` seconds, in one step for everybody who uses the cache.
+
+        Args:
+            key: whose value.
+            old: what must be there now; None: nothing.
+            new: what comes there; None: nothing.
+            ttl: seconds.
+
+        Returns:
+            Whether it was done; False: something else was there, and still is.
+        """
+        ...
+
+
+class BudgetStore(Protocol):
+    """Where the counts of limits stand, for everybody who shares it: the processes of a machine, or machines."""
+
+    def transaction(self, *keys: str) -> AbstractContextManager[dict[str, Any]]:
+        """The records of these keys: values as JSON knows them, None where nothing is stored.
+
+        What is replaced in the mapping is written at the end, all of it or nothing, unless an error ends the block.
+        It is called on the event loop, so it waits for others some milliseconds at most.
+
+        Raises:
+            StoreBusyError: somebody else is writing; nothing was read or written, and a moment later it may go.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and files; a later transaction opens them again."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Rate limits: one gate that every request passes. Spends, corrects itself from headers, pauses for all at once.
 
-The counts stand in a `Store`, which all processes of the machine may share (`candle_core.budget.shared`); the line of
-those who wait is each process's own (`candle_core.budget.line`).
+The counts stand in a `BudgetStore`, which all processes of the machine may share (`candle_core.budget.shared`); the
+line of those who wait is each process's own (`candle_core.budget.line`).
 """
 
 import asyncio
@@ -14,9 +14,19 @@ from typing import Any, Final
 
 from candle_core.budget.counters import AHEAD, NAP, Now, counter
 from candle_core.budget.line import Line, Ticket, is_by_age
-from candle_core.budget.shared import BusyError, LocalStore, Records, Remote, Store
+from candle_core.budget.shared import LocalStore, Records, Remote
 from candle_core.clock import ExchangeClock
-from candle_hookspecs import BadInputError, Clock, Costs, Limit, LimitFeedback, Priority, RateLimitedError
+from candle_hookspecs import (
+    BadInputError,
+    BudgetStore,
+    Clock,
+    Costs,
+    Limit,
+    LimitFeedback,
+    Priority,
+    RateLimitedError,
+    StoreBusyError,
+)
 
 LONGEST_PAUSE: Final = 900.0
 """Seconds. A longer ban is reported to everybody who waits or comes, instead of being waited for."""
@@ -58,7 +68,7 @@ class Budget:
         self,
         local: Clock,
         clock: ExchangeClock,
-        store: Store | None = None,
+        store: BudgetStore | None = None,
         remote: Remote | None = None,
         spent: Callable[[Costs], object] | None = None,
     ) -> None:
@@ -130,7 +140,7 @@ class Budget:
         try:
             with self._store.transaction(*keys, *pools) as records:
                 return self._pass(first, ticket, costs, records, self._now(pools, records))
-        except BusyError:
+        except StoreBusyError:
             return random.uniform(0.2, 1) * POLL
 
     def _pass(self, first: _Declared, ticket: Ticket, costs: Costs, records: Records, now: Now) -> float | None:
@@ -213,7 +223,7 @@ class Budget:
                 waiting = {name: entry for name, entry in record.get("waiting", {}).items() if name != self._me}
                 if waiting != record.get("waiting", {}):
                     records[first.key] = {**record, "waiting": waiting}
-        except BusyError:
+        except StoreBusyError:
             return  # the entry loses its force by itself
 
     # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -251,7 +261,7 @@ class Budget:
                 for pool, record in records.items():
                     until = max(self._paused_until, _paused_until(record, now))
                     records[pool] = {**(record or {}), "pause": [now, until]}
-        except BusyError:
+        except StoreBusyError:
             self._loop.call_later(POLL, self._tell_pause, now)
 
     def _pause_left(self, records: Records, now: int) -> float:
@@ -271,7 +281,7 @@ class Budget:
             try:
                 with self._store.transaction(self._remote.pool()) as records:
                     wait = self._pause_left(records, self._local.now())
-            except BusyError:
+            except StoreBusyError:
                 wait = POLL
             if wait == 0:
                 return

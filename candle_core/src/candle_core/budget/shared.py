@@ -12,16 +12,16 @@ import sqlite3
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from candle_hookspecs import Limit, Scope
+from candle_hookspecs import Limit, Scope, StoreBusyError
 
 CACHE_DIR: Final = "CANDLE_CACHE_DIR"
 """The environment variable that names another folder for caches."""
@@ -43,31 +43,18 @@ class BudgetNotSharedWarning(RuntimeWarning):
     """The file with everybody's counts cannot be used; this process counts for itself."""
 
 
-class BusyError(Exception):
-    """Another process holds the lock; nothing was read or written. Try again in a moment."""
-
-
-class Store(Protocol):
-    """A few records that are read and written together."""
-
-    def transaction(self, *keys: str) -> AbstractContextManager[Records]:
-        """The records of these keys; what is replaced in them is written at the end, unless an error ends the block.
-
-        Raises:
-            BusyError: somebody else is writing.
-        """
-        ...
-
-
 class LocalStore:
     """Records of this process alone."""
 
     def __init__(self) -> None:
         self._records: Records = {}
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     @contextmanager
     def transaction(self, *keys: str) -> Iterator[Records]:
-        """See `Store`."""
+        """See `BudgetStore`."""
         records = {key: self._records.get(key) for key in keys}
         yield records
         self._records.update(records)
@@ -90,7 +77,7 @@ class SharedStore:
 
     @contextmanager
     def transaction(self, *keys: str) -> Iterator[Records]:
-        """See `Store`."""
+        """See `BudgetStore`."""
         before = self._begin(keys) if self._local is None else {}
         if self._local is not None:
             with self._local.transaction(*keys) as records:
@@ -118,7 +105,7 @@ class SharedStore:
             if not _is_busy(error) or self._is_locked_out():
                 self._give_up(error)
                 return {}
-            raise BusyError from error
+            raise StoreBusyError(f"{str(self.path)!r} is being written to") from error
 
     def _commit(self, before: Records, records: Records) -> None:
         assert self._connection is not None

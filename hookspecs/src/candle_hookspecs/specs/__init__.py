@@ -50,7 +50,7 @@ from candle_hookspecs.specs.extensions import ExtensionSpecs
 from candle_hookspecs.specs.providers import ProviderSpecs
 from candle_hookspecs.specs.storages import StorageSpecs
 
-PURE_HOOKS: Final = frozenset({"candle_split", "candle_decode"})
+PURE_HOOKS: Final = frozenset({"candle_split", "candle_decode", "candle_cache", "candle_budget_store"})
 """No I/O, no waiting: plain functions of their arguments."""
 
 

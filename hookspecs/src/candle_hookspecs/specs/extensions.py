@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from candle_hookspecs.extensions import Cache, Event, Job, JobResult
+from candle_hookspecs.extensions import BudgetStore, Cache, Event, Job, JobResult
 from candle_hookspecs.markers import hookspec
 
 
@@ -22,13 +22,28 @@ class ExtensionSpecs(Protocol):
         ...
 
     @hookspec(firstresult=True)
-    def candle_cache(self, name: str) -> Cache:
-        """Give the cache of that name (``memory``, ``redis``).
+    def candle_cache(self, name: str) -> Cache | None:
+        """Give the cache that ``[cache] backend`` names, or None if that is another's. Pure.
+
+        It connects to nothing before it is first used.
 
         Example:
             @hookimpl
-            async def candle_cache(self, name):
-                return RedisCache(self.settings.url)
+            def candle_cache(self, name):
+                return RedisCache(self.settings.url) if name == self.context.name else None
+        """
+        ...
+
+    @hookspec(firstresult=True)
+    def candle_budget_store(self, name: str) -> BudgetStore | None:
+        """Give the store that ``[budget] backend`` names, or None if that is another's. Pure.
+
+        It connects to nothing before it is first used.
+
+        Example:
+            @hookimpl
+            def candle_budget_store(self, name):
+                return RedisBudgetStore(self.settings.url) if name == self.context.name else None
         """
         ...
 
