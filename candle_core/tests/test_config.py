@@ -94,7 +94,7 @@ def test_settings_are_the_plugins_own(folder: Path) -> None:
         ("\n[provider.binance]\n", ["line 2", "'provider'", "did you mean 'providers'"]),
         (
             "[banana]\n",
-            ["line 1", "'banana'", "valid here: batch, budget, cache, collect, defaults, extensions, providers, storage, stores"],
+            ["line 1", "'banana'", "valid here: batch, budget, cache, collect, defaults, extensions, providers"],
         ),
         ("defaults = 3\n", ["line 1", "[defaults]"]),
         ('[defaults]\n\nexchnage = "BINANCE"\n', ["line 3", "'exchnage'", "did you mean 'exchange'"]),
