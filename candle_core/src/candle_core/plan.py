@@ -1,6 +1,6 @@
 """What to ask next. A plan is a work-list, made lazily: every answer changes what is left to ask."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -24,6 +24,8 @@ from candle_hookspecs import (
 
 STRETCH: Final = 64
 """Pages cut at a time, so that ten years of seconds are no long list."""
+ROUNDS: Final = 4
+"""How often a stretch may come back to the list, whole, while no answer proves anything new of the wanted range."""
 
 
 def cut(request: FetchRequest, grid: Grid, capabilities: ProviderCapabilities) -> list[FetchRequest]:
@@ -102,6 +104,8 @@ class WorkList:
         self._fresh = deque(self.missing())
         self._cut: deque[FetchRequest] = deque()
         self._extra: deque[Window] = deque()
+        self._rounds: Counter[Span] = Counter()
+        """How often each stretch came back since something was last proven."""
 
     def missing(self) -> Spans:
         """Wanted and not proven."""
@@ -143,7 +147,8 @@ class WorkList:
             What may be believed beyond `answer.proofs`, because it repeats what one counted from elsewhere asserted.
 
         Raises:
-            MalformedAnswerError: it neither proves nor asserts anything of its window; asking on would never end.
+            MalformedAnswerError: it neither proves nor asserts anything of its window, or what it says has led back to
+                the same question before; asking on would never end.
         """
         self._doubt_from = answer.doubt_from
         wanted, scope = Spans((self.wanted,)), Spans((window.scope,))
@@ -157,7 +162,8 @@ class WorkList:
         proves_something = any(proof.span.intersect(window.span) for proof in answer.proofs)
         says_something = proves_something or answer.asserted or answer.open_rows
         for piece in _before(answer.settled, unknown - self.proven):
-            if not says_something:
+            self._rounds[piece] += 1
+            if not says_something or self._rounds[piece] > ROUNDS:
                 raise MalformedAnswerError(f"the answer says nothing of {window.request!s}")
             asserted = bool(Spans((piece,)) & answer.asserted)
             if piece.start >= answer.doubt_from and (asserted or window.doubted or not self._grid.count(piece)):
@@ -177,7 +183,9 @@ class WorkList:
 
     def prove(self, proofs: Sequence[Proof]) -> None:
         """Count these stretches as proven: windows inside are never sent."""
-        self.proven = self.proven | Spans.of(proof.span for proof in proofs)
+        before, self.proven = self.proven, self.proven | Spans.of(proof.span for proof in proofs)
+        if self.proven != before:
+            self._rounds.clear()
 
     def pages_left(self) -> int:
         """About how many windows are still to be taken."""
