@@ -129,6 +129,11 @@ class Pipeline:
         """The provider's sources as facts name them."""
         return [f"{provider.name}:{source}" for source in provider.capabilities.sources]
 
+    @property
+    def under_way(self) -> int:
+        """Requests that are not answered yet."""
+        return self._fetching
+
     def windows_left(self) -> int:
         """About how many windows are not answered yet."""
         return self._fetching + self.work.pages_left()

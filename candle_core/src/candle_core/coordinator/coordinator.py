@@ -11,6 +11,7 @@ from candle_core.cache import MAX_BYTES, MAX_ENTRIES, MemoryCache
 from candle_core.collect import ProgressCallback
 from candle_core.coordinator.calls import Calls
 from candle_core.coordinator.candles import CandleCollector
+from candle_core.coordinator.lanes import Lanes
 from candle_core.coordinator.markets import Directory
 from candle_core.coordinator.meter import Meter, Outcome, metered
 from candle_core.coordinator.models import (
@@ -34,6 +35,7 @@ from candle_core.coordinator.present import (
     ticker_bytes,
     trades_bytes,
 )
+from candle_core.coordinator.records import Records, find_records
 from candle_core.manager import Candles
 from candle_hookspecs import BadInputError, CandleError, Kind, to_datetime
 
@@ -114,8 +116,20 @@ class MarketDataCoordinator:
             BadInputError: a timeframe that the exchange does not have. ConfigError, PluginError: no such exchange or
                 database. StorageError: the database cannot be read or written. What was committed before stays.
         """
+        lanes = Lanes(self.concurrency(request), coming=len(request.symbols))
+        return await self.collect(request, lanes, progress_callback=progress_callback)
+
+    async def collect(
+        self,
+        request: LargeCandleRequest,
+        lanes: Lanes,
+        *,
+        progress_callback: ProgressCallback | None = None,
+        meter: Meter | None = None,
+    ) -> LargeCandleResponse:
+        """`get_candle_data` for profiles: of several requests that share their lanes, or whose calls are looked at."""
         began, tradetype = time.perf_counter(), self._meant(request, Kind.CANDLES)
-        outcome = await self._collector.get(request, tradetype, self._concurrency(request), progress_callback)
+        outcome = await self._collector.get(request, tradetype, lanes, progress_callback, meter or Meter())
         candles = {name: one.batch for name, one in outcome.values.items()}
         moments = [moment for batch in candles.values() if len(batch) for moment in (batch.first, batch.last)]
         rows = sum(map(len, candles.values()))
@@ -209,13 +223,20 @@ class MarketDataCoordinator:
         """
         return self._directory.tradetype(request)
 
+    async def records(self, request: LargeRequest, timeframes: Sequence[str], *, coverage: bool = False) -> Records:
+        """The registered symbols that a request means, in each of the timeframes; see `find_records`."""
+        return await find_records(
+            self._kernel, self._directory, request, self.tradetype(request), timeframes, coverage=coverage
+        )
+
     def _meant(self, request: LargeRequest, kind: Kind) -> str:
         kinds = self._kernel.provider(request.exchange).capabilities.kinds
         if kind not in kinds:
             raise BadInputError(f"{request.exchange!r} has no {kind}; it has {', '.join(sorted(kinds))}")
         return self.tradetype(request)
 
-    def _concurrency(self, request: LargeRequest) -> int:
+    def concurrency(self, request: LargeRequest) -> int:
+        """Most requests under way at once for a request."""
         return request.max_concurrency or self.max_concurrency
 
     async def _present(
@@ -226,7 +247,7 @@ class MarketDataCoordinator:
         markets = {name: market for name, market in found.items() if not isinstance(market, CandleError)}
         meter = Meter()
         provider = metered(self._kernel, self._kernel.provider(request.exchange), meter)
-        calls = Calls(self._kernel, provider, self._concurrency(request))
+        calls = Calls(self._kernel, provider, self.concurrency(request))
         outcome = await get(request, Asking(provider, calls, markets))
         unknown = {name: error for name, error in found.items() if isinstance(error, CandleError)}
         return replace(outcome, failures={**unknown, **outcome.failures}, meter=meter)

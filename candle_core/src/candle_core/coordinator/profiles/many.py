@@ -1,15 +1,13 @@
 """Many symbols: each market in each timeframe, the shortest work first, through one buffer; what fails, fails alone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from candle_core.checks import settled_until
 from candle_core.collect import DATE_RESOLUTION
 from candle_core.coordinator.coordinator import MarketDataCoordinator
-from candle_core.coordinator.markets import Directory
 from candle_core.coordinator.models import LargeRequest
-from candle_core.kernel import Kernel
 from candle_core.ranges import Bounds
 from candle_core.timeframes import Grid, parse_timeframe
 from candle_core.update import BUFFER_SIZE, ProgressCallback
@@ -17,10 +15,7 @@ from candle_core.update.run import Update
 from candle_hookspecs import (
     BadInputError,
     CandleError,
-    Market,
     Moment,
-    Registration,
-    SymbolQuery,
     SymbolRecord,
     UpdateResult,
 )
@@ -107,7 +102,10 @@ async def collect_many(
     provider = kernel.provider(request.exchange)
     for timeframe in request.timeframes:
         provider.grid(timeframe)
-    records, unknown = await _records(kernel, request)
+    found = await coordinator.records(request, request.timeframes, coverage=True)
+    unknown = {name: error for name, error in found.items() if isinstance(error, CandleError)}
+    # One market may have been named in two ways.
+    records = {one.symbol: one for some in found.values() if not isinstance(some, CandleError) for one in some}
 
     def begin(_: SymbolRecord, grid: Grid) -> int:
         settled = settled_until(grid, provider.clock.now() - DATE_RESOLUTION, provider.capabilities.settle)
@@ -115,41 +113,4 @@ async def collect_many(
         return settled if span is None else span.start
 
     update = Update(kernel, request.buffer_size, progress_callback)
-    return ManyResult(update=await update.run({request.exchange: records}, begin), unknown=unknown)
-
-
-async def _records(kernel: Kernel, request: ManyRequest) -> tuple[list[SymbolRecord], dict[str, CandleError]]:
-    """Every symbol that is meant, with what is known of it; those that are new are registered in one go.
-
-    The exchange is asked for its listing only if a name is not registered in any timeframe.
-    """
-    storage, directory = kernel.storage(), Directory(kernel)
-    tradetype = directory.tradetype(request)
-    query = SymbolQuery(exchange=request.exchange, tradetype=tradetype, coverage=True)
-    stored = await storage.symbols(query)
-    known = _by_name(record.market for record in stored)
-    markets: dict[str, Market] = {}
-    unknown: dict[str, CandleError] = {}
-    missing = [name for name in request.symbols if name.casefold() not in known]
-    listed = await directory.find(request.exchange, tradetype, missing) if missing else {}
-    for name in request.symbols:
-        found = listed.get(name) or known[name.casefold()]
-        if isinstance(found, CandleError):
-            unknown[name] = found
-        else:
-            markets[found.native_id] = found
-    there = {(record.market.native_id, record.symbol.timeframe) for record in stored}
-    lacking = {
-        native_id: tuple(timeframe for timeframe in request.timeframes if (native_id, timeframe) not in there)
-        for native_id in markets
-    }
-    if new := [Registration(market=markets[one], timeframes=wanted) for one, wanted in lacking.items() if wanted]:
-        await storage.register(new)
-        stored = await storage.symbols(query)
-    meant = [one for one in stored if one.market.native_id in markets and one.symbol.timeframe in request.timeframes]
-    return meant, unknown
-
-
-def _by_name(markets: Iterable[Market]) -> dict[str, Market]:
-    """What was imported and is known by its base and quote alone is left to the listing."""
-    return {name.casefold(): one for one in markets if one.native_id for name in (one.ccxt_symbol, one.native_id)}
+    return ManyResult(update=await update.run({request.exchange: list(records.values())}, begin), unknown=unknown)
