@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from candle_core.budget import Budget, Remote, SharedStore, cache_root, host_of
-from candle_core.cache import LocalCache
+from candle_core.cache import Keeper, LocalCache
 from candle_core.clock import ExchangeClock, SystemClock
 from candle_core.config import LOCAL_BUDGET, Config, PluginTable
 from candle_core.discovery import InstalledPlugin, PluginKind, find_plugin, installed_plugins
@@ -118,6 +118,7 @@ class Kernel:
             self.dispatch.add_everywhere(name, plugin)
             self._extensions.append(name)
         self.cache: Cache = self._backend("candle_cache", "cache", config.cache.backend)
+        self.keeper = Keeper(self.cache, self.clock, ttl=config.cache.ttl, keep=config.cache.keep)
         if config.budget.backend != LOCAL_BUDGET:
             self._limits = self._backend("candle_budget_store", "budget", config.budget.backend)
 

@@ -98,10 +98,14 @@ class MemoryCache(Generic[_Key, _Value]):
 
 
 class LocalCache:
-    """The cache called ``memory``: a `candle_hookspecs.Cache` of this process alone."""
+    """The cache called ``memory``: a `candle_hookspecs.Cache` of this process alone.
 
-    def __init__(self) -> None:
-        self._memory: MemoryCache[str, bytes] = MemoryCache(len)
+    Args:
+        timer: seconds, on a clock that never goes back.
+    """
+
+    def __init__(self, timer: Callable[[], float] = time.monotonic) -> None:
+        self._memory: MemoryCache[str, bytes] = MemoryCache(len, timer=timer)
 
     async def get(self, key: str) -> bytes | None:
         """See `Cache`."""
