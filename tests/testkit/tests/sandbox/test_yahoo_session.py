@@ -10,6 +10,7 @@ import pytest
 from candle_testkit.sandbox import Sandbox, SandboxConfig, YahooConfig
 
 from .conftest import Client, Reply
+from .stocks import ms
 
 US = {"operator": "EQ", "operands": ["region", "us"]}
 SCREENER = "/v1/finance/screener"
@@ -141,3 +142,48 @@ async def test_funds_and_prices_can_be_searched_for(client: Client) -> None:
 async def test_wrong_searches(client: Client, body: Any) -> None:
     reply = await post(client, body, crumb=await crumb(client))
     assert (reply.status, reply.json["finance"]["error"]["code"]) == (400, "Bad Request")
+
+
+async def quotes(client: Client, *symbols: str) -> list[dict[str, Any]]:
+    reply = await client.get("/v7/finance/quote", symbols=",".join(symbols), crumb=await crumb(client))
+    assert reply.status == 200, reply.text
+    found: list[dict[str, Any]] = reply.json["quoteResponse"]["result"]
+    return found
+
+
+async def test_a_quote_adds_up_to_the_day(client: Client, sandbox: Sandbox) -> None:
+    now = sandbox.clock.now()
+    (told,) = await quotes(client, "AAPL")
+    minutes = sandbox.stocks.candles("AAPL", "1m", now - 86_400_000, now + 1, include_open=True)
+    today = minutes["open_time"] >= 1710509400000
+    assert told["regularMarketOpen"] == minutes["open"][today][0]
+    assert told["regularMarketPrice"] == minutes["close"][-1]
+    assert told["regularMarketDayHigh"] == minutes["high"][today].max()
+    assert told["regularMarketDayLow"] == minutes["low"][today].min()
+    assert told["regularMarketVolume"] == minutes["volume"][today].sum()
+    assert (told["regularMarketTime"], told["marketState"]) == (now // 1000, "REGULAR")
+    spread = told["regularMarketPrice"] - told["bid"], told["ask"] - told["regularMarketPrice"]
+    assert spread == pytest.approx((0.01, 0.01))
+
+
+@pytest.mark.parametrize(
+    ("now", "state", "at"),
+    [("2024-03-15T22:00", "CLOSED", "2024-03-15T20:00"), ("2023-11-24T18:30", "CLOSED", "2023-11-24T18:00")],
+    ids=["evening", "half-day"],
+)
+async def test_no_bid_and_no_ask_after_a_session(
+    client: Client, sandbox: Sandbox, now: str, state: str, at: str
+) -> None:
+    sandbox.clock.set(now)
+    (told,) = await quotes(client, "AAPL")
+    assert (told["bid"], told["ask"], told["bidSize"], told["askSize"]) == (0, 0, 0, 0)
+    assert (told["marketState"], told["regularMarketTime"]) == (state, ms(at) // 1000)
+    truth = sandbox.ledger.ticker("AAPL")
+    assert (truth["at"], truth["bid"], truth["last"]) == (ms(at), 0, round(told["regularMarketPrice"] * 10**8))
+
+
+async def test_a_hundred_names_are_one_too_many(client: Client) -> None:
+    names = [f"X{number}" for number in range(100)]
+    assert await quotes(client, *names[:99]) == []
+    refused = await client.get("/v7/finance/quote", symbols=",".join(names), crumb=await crumb(client))
+    assert (refused.status, refused.json["quoteResponse"]["error"]["code"]) == (400, "Bad Request")

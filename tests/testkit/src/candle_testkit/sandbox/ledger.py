@@ -107,11 +107,13 @@ class Ledger:
         return self._deals[symbol].newest(self._clock.now(), count, 0)
 
     def ticker(self, symbol: str) -> dict[str, int]:
-        """The 24 hours before now; see ``books.past_day``.
+        """The 24 hours before now, see ``books.past_day``; of a stock its last session, see ``Stocks.ticker``.
 
         Raises:
             SandboxError: Unknown symbol.
         """
+        if symbol in self._stocks:
+            return self._stocks.ticker(symbol)
         return past_day(self._market(symbol), self._clock.now())
 
     def book(self, symbol: str, depth: int) -> tuple[Levels, Levels]:

@@ -152,6 +152,23 @@ class Stock:
         bar = fold(bars, np.zeros(min(bars.shape[1], 1), dtype=np.int64))
         return self._rows(bar, session.opens[: bar.shape[1]], session.closes[: bar.shape[1]])
 
+    def session_at(self, now: int) -> int | None:
+        """The number of the session that is under way."""
+        sessions = self.place.sessions
+        number = int(np.searchsorted(sessions.opens, now, side="right")) - 1
+        return number if self.first <= number < self.stop and now < sessions.closes[number] else None
+
+    def spread(self, now: int) -> tuple[int, int]:
+        """The best bid and ask, a tick below and above the last price, in units of 1e-8; 0 where there is none.
+
+        There is none while no session is under way, or nothing has traded in it.
+        """
+        number = self.session_at(now)
+        if number is None or not len(rows := self.day(number, now)):
+            return 0, 0
+        last, tick = int(rows["close"][0]), self.config.tick_units
+        return last - tick, last + tick
+
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _numbers(self, start: int, end: int) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from candle_testkit.sandbox.stocks import Stock
 
 _PRICES: Final = ("open", "high", "low", "close")
 SCALES: Final = ("traded", "split", "full")
+_DAY_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,25 @@ class Stocks:
             for name in _PRICES:
                 columns[name] *= factors
         return columns
+
+    def ticker(self, symbol: str) -> dict[str, int]:
+        """The last session so far; prices and volume in units of 1e-8, `opened` and `at`, of the last trade, in UTC ms.
+
+        Keys: opened, at, last, open, high, low, volume, trades, bid, ask. Without a bid or an ask these are 0.
+
+        Raises:
+            SandboxError: Unknown symbol, or it has not traded in the last twenty days.
+        """
+        now = self._clock.now()
+        rows = self.rows(symbol, "1d", now - 20 * _DAY_MS, now + 1, include_open=True)
+        if not len(rows):
+            raise SandboxError(f"{symbol!r} has not traded in the twenty days before {now}")
+        bid, ask = self[symbol].spread(now)
+        session = rows[-1]
+        told = {name: int(session[name]) for name in ("open", "high", "low", "volume", "trades")}
+        at = min(now, int(session["close_time"]) + 1)
+        last = int(session["close"])
+        return {"opened": int(session["open_time"]), "at": at, "last": last, **told, "bid": bid, "ask": ask}
 
     def splits(self, symbol: str, start: int, end: int) -> list[tuple[int, Fraction]]:
         """Open of the first session after each, and new shares for one; those that have happened."""

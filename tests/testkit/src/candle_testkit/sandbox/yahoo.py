@@ -20,8 +20,9 @@ from candle_testkit.sandbox.strike import HTML, Pages
 from candle_testkit.sandbox.strike import strike_text as strike_rows_text
 from candle_testkit.sandbox.wire import compact
 from candle_testkit.sandbox.yahoo_chart import ChartAnswer, chart_rows, chart_text
+from candle_testkit.sandbox.yahoo_quotes import quote_fields, quotes_text
 from candle_testkit.sandbox.yahoo_request import YahooError, not_found, read
-from candle_testkit.sandbox.yahoo_screener import body_of, quote_fields, screen
+from candle_testkit.sandbox.yahoo_screener import body_of, screen
 
 YAHOO: Final = "YAHOO"
 _SCREENER: Final = "/v1/finance/screener"
@@ -172,11 +173,7 @@ class Yahoo(Wire):
 
     def _quotes(self, request: web.Request, now: int) -> Answer:
         self._check_crumb(request)
-        named = request.query.get("symbols", "").upper().split(",")
-        found = [stock for name in named if (stock := self._stocks.known_as(name, now))]
-        return Answer(
-            compact({"quoteResponse": {"result": [quote_fields(stock, now) for stock in found], "error": None}})
-        )
+        return Answer(quotes_text(self._stocks, request.query.get("symbols", ""), now))
 
     def _summary(self, request: web.Request, now: int) -> Answer:
         self._check_crumb(request)

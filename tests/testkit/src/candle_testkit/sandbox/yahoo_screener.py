@@ -1,4 +1,4 @@
-"""Yahoo's screener: a query over stocks, sorted and paged, and the quotes that it answers with."""
+"""Yahoo's screener: a query over stocks, sorted and paged."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from candle_testkit.sandbox.stocks import Stock
 from candle_testkit.sandbox.stocks_ledger import Stocks
 from candle_testkit.sandbox.wire import compact
 from candle_testkit.sandbox.yahoo_chart import quote
+from candle_testkit.sandbox.yahoo_quotes import quote_fields
 from candle_testkit.sandbox.yahoo_request import YahooError
 
 MOST: Final = 250
@@ -58,29 +59,6 @@ def screen(stocks: Stocks, body: Mapping[str, Any], now: int) -> str:
         "useRecords": False,
     }  # fmt: skip
     return compact({"finance": {"result": [result], "error": None}})
-
-
-def quote_fields(stock: Stock, now: int) -> dict[str, Any]:
-    """What one stock's quote says."""
-    config, venue, symbol = stock.config, stock.config.venue_of, stock.symbol_at(now)
-    offset, zone = stock.place.offset(now)
-    last = quote(stock, now)
-    number = stock.place.between(now, now + 1)
-    fields: dict[str, Any] = {
-        "language": "en-US", "region": venue.region.upper(), "quoteType": config.kind,
-        "typeDisp": "Equity" if config.kind == "EQUITY" else "ETF", "quoteSourceName": venue.source,
-        "currency": venue.currency, "exchange": config.venue, "fullExchangeName": venue.name,
-        "market": venue.market, "marketState": "REGULAR" if number[0] < number[1] else "CLOSED",
-        "exchangeTimezoneName": stock.place.zone, "exchangeTimezoneShortName": zone,
-        "gmtOffSetMilliseconds": offset * 1000, "firstTradeDateMilliseconds": stock.opened,
-        "longName": config.name or symbol, "shortName": config.name or symbol, "symbol": symbol,
-    }  # fmt: skip
-    if last is not None:
-        fields |= {
-            "regularMarketPrice": last.price / UNITS, "regularMarketTime": last.at // 1000,
-            "regularMarketVolume": int(last.day["volume"][0]) // UNITS,
-        }  # fmt: skip
-    return fields
 
 
 def _matches(query: Mapping[str, Any], stock: Stock, now: int) -> bool:
