@@ -20,7 +20,8 @@ class Ticker:
         at: when it was so, UTC ms: the exchange's own word or, where it has none, `Page.answered_at`.
         since: from when on `open`, `high` and `low` count, UTC ms: 24 hours before `at` or, where an exchange has days
             (Upbit), the beginning of the day of the last trade. None: the exchange does not say.
-        volume, quote_volume, trades: of the 24 hours before `at`.
+        volume, quote_volume, trades: of the 24 hours before `at`; of a stock, of its last session, which began at
+            `since`.
     """
 
     market: Market

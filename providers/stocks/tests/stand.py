@@ -67,7 +67,11 @@ class Stand:
     def fetch(self, name: str, timeframe: str, start: str, end: str) -> list[Page]:
         """All pages of a wish."""
         wish = self.request(name, timeframe, start, end)
-        return [self.provider.candle_fetch(part) for part in self.provider.candle_split(wish)]
+        return [self.provider.candle_fetch(part) for part in self.calls(wish)]
+
+    def calls(self, wish: FetchRequest) -> list[FetchRequest]:
+        """A wish for candles, cut."""
+        return self.provider.candle_split(wish) or []
 
 
 def chart_body(sandbox: Sandbox, symbol: str, interval: str, start: str, end: str) -> bytes:

@@ -27,6 +27,12 @@ settings = StocksProvider.Settings.model_validate({"chart_url": sys.argv[1]})
 provider = StocksProvider(settings, make_context(pathlib.Path(sys.argv[2]), "nasdaq"))
 """
 DECODE = "assert len(provider.candle_decode((pathlib.Path(sys.argv[2]) / 'chart.json').read_bytes())) > 20\n"
+QUOTES = """
+from candle_stocks.yahoo.quotes import parse
+
+(quote,) = parse(b'{"quoteResponse":{"result":[{"symbol":"AAPL","regularMarketPrice":190.5}],"error":null}}')
+assert str(quote.regular_market_price) == "190.5"
+"""
 SESSIONS = 'assert len(provider.candle_calendar(Span.of("2024-01-01", "2024-03-01"))) == 41\n'
 ONE_MARKET = 'assert len(provider.candle_markets(MarketQuery(name="AAPL"))) == 1\nprovider.candle_close()\n'
 ALL_MARKETS = "assert len(provider.candle_markets(MarketQuery())) > 1\nprovider.candle_close()\n"
@@ -56,7 +62,7 @@ def test_importing_the_plugin_imports_nothing_large() -> None:
 
 
 def test_decoding_and_known_sessions_import_nothing_large(folder: Path) -> None:
-    assert not modules_after(BUILD + DECODE + SESSIONS, "http://127.0.0.1:9", folder) & LARGE
+    assert not modules_after(BUILD + DECODE + QUOTES + SESSIONS, "http://127.0.0.1:9", folder) & LARGE
 
 
 def test_who_needs_it_imports_it(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

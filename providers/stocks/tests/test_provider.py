@@ -111,7 +111,7 @@ def test_splits_and_dividends_are_those_of_their_day(stand: Stand) -> None:
 @pytest.mark.parametrize(("timeframe", "days"), [("1m", 30), ("2m", 60), ("90m", 60), ("1h", 730)])
 def test_what_is_out_of_reach_is_told_so_and_not_asked_for(stand: Stand, timeframe: str, days: int) -> None:
     wish = stand.request("AAPL", timeframe, "2010-01-01", "2010-01-05")
-    page = stand.provider.candle_fetch(stand.provider.candle_split(wish)[0])
+    page = stand.provider.candle_fetch(stand.calls(wish)[0])
     assert stand.asked() == 0
     (proof,) = page.proofs
     assert proof.state is CoverageState.OUT_OF_REACH
@@ -169,7 +169,7 @@ def test_a_body_that_somebody_holds_is_decoded(stand: Stand) -> None:
 def test_korean_days_come_from_naver_too(make_stand: MakeStand, start: str) -> None:
     stand = make_stand("krx", naver=True)
     wish = replace(stand.request("005930", "1d", start, "2024-03-16"), anchor=Anchor.END)
-    (part,) = stand.provider.candle_split(wish)
+    (part,) = stand.calls(wish)
     page = stand.provider.candle_fetch(part)
     assert stand.asked() == 2
     assert page.request.source == "naver"

@@ -1,4 +1,4 @@
-"""Stocks: markets, candles as they were traded, splits and dividends, sessions."""
+"""Stocks: markets, candles as they were traded, splits and dividends, tickers, sessions."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -43,6 +43,8 @@ from candle_stocks.naver.source import MOST, Naver
 from candle_stocks.yahoo import source as yahoo
 from candle_stocks.yahoo.chart import Meta, body_of, meta_of, parse
 from candle_stocks.yahoo.listing import listing
+from candle_stocks.yahoo.quotes import MOST as MOST_QUOTES
+from candle_stocks.yahoo.quotes import QuoteSource
 from candle_stocks.yahoo.session import COSTS, Yahoo
 from candle_stocks.yahoo.source import YahooSource
 
@@ -62,7 +64,7 @@ class StocksProvider:
         Attributes:
             chart_url: where to ask instead of Yahoo's hosts.
             source: who tells the candles: ``yahoo``, or ``naver`` for days of Korean stocks (needs
-                ``candle-stocks[krx]``).
+                ``candle-stocks[krx]``). Tickers are Yahoo's.
             naver_url: where to ask instead of Naver's host.
             timeout: seconds until an unanswered request is given up.
             calendar: the exchange's name in `exchange_calendars`, e.g. ``XTKS``.
@@ -85,7 +87,10 @@ class StocksProvider:
         archetype="STOCK",
         tradetypes=(markets.TRADETYPE,),
         timeframes=tuple(INTERVALS),
+        # Yahoo publishes neither order books nor single trades.
+        kinds=frozenset({Kind.CANDLES, Kind.TICKERS}),
         page_limit=ROWS,
+        batch={Kind.TICKERS: MOST_QUOTES},
         anchors=(Anchor.START,),
         # Yahoo tells nothing of its limits, and refuses everything for a while when they are passed. Two thousand an
         # hour from one address have long been served; the second limit keeps bursts out.
@@ -93,7 +98,7 @@ class StocksProvider:
             Limit("requests", 2_000, 3_600, Window.SLIDING, pool="yahoo"),
             Limit("burst", 20, 5, Window.SLIDING, pool="yahoo"),
         ),
-        costs={Kind.CANDLES: COSTS},
+        costs={Kind.CANDLES: COSTS, Kind.TICKERS: COSTS},
         # Quotes of some exchanges are 20 minutes late. Days are corrected in the evening, and told as final from
         # midnight on; an emptiness is believed a day later.
         settle=20 * 60_000,
@@ -135,11 +140,18 @@ class StocksProvider:
         source = Naver(_text(settings.naver_url), settings.timeout, self.context)
         return NaverSource(source, self._charts, self._calendar)
 
-    # ── candles ─────────────────────────────────────────────────────────────────────────────────────────────────────
+    @cached_property
+    def _quotes(self) -> QuoteSource:
+        """Not when it is built: it needs the calendar."""
+        return QuoteSource(self._yahoo, self._calendar, self.context.logger)
+
+    # ── candles, tickers ────────────────────────────────────────────────────────────────────────────────────────────
 
     @hookimpl
-    def candle_split(self, request: FetchRequest) -> list[FetchRequest]:
-        """One request for all of it, which is answered up to now; minutes week by week."""
+    def candle_split(self, request: FetchRequest) -> list[FetchRequest] | None:
+        """One request for all candles, answered up to now; minutes week by week. Tickers are left to the kernel."""
+        if request.kind is not Kind.CANDLES:
+            return None
         span, longest = request.span, LONGEST.get(request.timeframe or "")
         request = replace(request, limit=self.capabilities.page_limit, costs=self.capabilities.cost(Kind.CANDLES))
         if span is None or longest is None:
@@ -149,12 +161,17 @@ class StocksProvider:
 
     @hookimpl
     def candle_fetch(self, request: FetchRequest) -> Page:
-        """Candles in prices of their day, and what is told of splits and dividends.
+        """Candles in prices of their day, and what is told of splits and dividends; or tickers.
+
+        A ticker tells of the last session so far, its volume included, in the shares of now. Whoever tells the candles,
+        tickers are Yahoo's.
 
         Raises:
-            BadRequestError: not candles of a span, or counted from the wrong end.
+            BadRequestError: neither tickers nor candles of a span counted from the right end.
             ProviderError: any other of its children; `MarketGoneError` for a ticker that is no more, or was renamed.
         """
+        if request.kind is Kind.TICKERS:
+            return self._quotes.page(request)
         return self._candles.page(request)
 
     @hookimpl

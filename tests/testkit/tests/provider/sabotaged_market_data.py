@@ -17,13 +17,16 @@ from candle_hookspecs import (
     Kind,
     LimitFeedback,
     MarketGoneError,
+    MarketQuery,
     Page,
     PluginContext,
     RateLimitedError,
+    Ticker,
     TransientError,
 )
+from candle_stocks.provider import StocksProvider
 from candle_testkit.contracts.market_data import MarketDataContract
-from candle_testkit.contracts.scenes import UPBIT
+from candle_testkit.contracts.scenes import UPBIT, YAHOO
 from candle_upbit.provider import UpbitProvider
 
 
@@ -265,7 +268,53 @@ class TestLosesTheOldest(Sabotaged):
             return replace(page, trades=page.trades[1:]) if request.kind is Kind.TRADES else page
 
 
+class OfStocks(StocksProvider):
+    """Spoils the tickers of stocks."""
+
+    def candle_fetch(self, request: FetchRequest) -> Page:
+        page = super().candle_fetch(request)
+        return replace(page, tickers=[self.spoilt(one) for one in page.tickers])
+
+    def spoilt(self, ticker: Ticker) -> Ticker:
+        raise NotImplementedError
+
+
+class SabotagedStocks(Sabotaged):
+    name, scene = "nyse", YAHOO
+    check = "test_tickers_are_true"
+
+    def build(self, url: str, context: PluginContext) -> Any:
+        provider = self.provider(self.provider.Settings.model_validate({"chart_url": url}), context)
+        (market,) = provider.candle_markets(MarketQuery(name=self.scene.main))
+        provider.candle_fetch(FetchRequest(kind=Kind.TICKERS, markets=(market,)))  # cookie and crumb
+        return provider
+
+
+class TestPadsWhatIsShort(SabotagedStocks):
+    complaint = "last of IBM"
+
+    class provider(OfStocks):
+        def spoilt(self, ticker: Ticker) -> Ticker:
+            return replace(ticker, last=ticker.last.quantize(Decimal("0.00000001")))
+
+
+class TestInventsAmounts(SabotagedStocks):
+    complaint = "where the exchange does not say"
+
+    class provider(OfStocks):
+        def spoilt(self, ticker: Ticker) -> Ticker:
+            return replace(ticker, bid_amount=Decimal(100))
+
+
+class TestTakesTheLastForTheBid(SabotagedStocks):
+    complaint = "bid of IBM"
+
+    class provider(OfStocks):
+        def spoilt(self, ticker: Ticker) -> Ticker:
+            return replace(ticker, bid=ticker.last)
+
+
 def adopters() -> Sequence[type[Sabotaged]]:
     """Every sabotage there is."""
     found = [one for one in globals().values() if isinstance(one, type) and issubclass(one, Sabotaged)]
-    return [one for one in found if one is not Sabotaged]
+    return [one for one in found if one not in (Sabotaged, SabotagedStocks)]

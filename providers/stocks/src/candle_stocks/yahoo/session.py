@@ -3,7 +3,7 @@
 yfinance asks on its own account for cookies, consents and crumbs, repeats what was refused, and shares one session and
 one cookie in all of a process. Here it gets a session of each provider's own, in which a request waits for the budget,
 goes where `chart_url` says, and raises a typed error when it is refused, so that nothing is repeated behind our back.
-A chart needs neither cookie nor crumb, so yfinance is imported only for what does: a listing, or a refused chart.
+A chart needs neither cookie nor crumb, so yfinance is imported only for what does: listings, quotes, a refused chart.
 """
 
 import threading
@@ -61,10 +61,10 @@ class Yahoo:
         """A block whose first request was paid for by who calls."""
         return _Prepaid(self._paid)
 
-    def get(self, path: str, parameters: Mapping[str, str | int]) -> Answer:
-        """Ask for a path; with cookie and crumb only when it was once refused without."""
+    def get(self, path: str, parameters: Mapping[str, str | int], *, crumb: bool = False) -> Answer:
+        """Ask for a path; with cookie and crumb where it wants a `crumb`, or when it was once refused without."""
         url = f"{HOST}{path}"
-        if not self._crumb_wanted:
+        if not crumb and not self._crumb_wanted:
             try:
                 return self._answer(self._opened().request("GET", url, params=dict(parameters), timeout=self._timeout))
             except AuthenticationError:

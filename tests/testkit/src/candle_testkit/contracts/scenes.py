@@ -81,6 +81,7 @@ class Scene:
         forgets: a delisted market is known no more, and its history with it.
         tells_steps: the listing has `price_tick` and `amount_step`.
         tells_bans: a ban looks other than a slowdown.
+        pads: decimals on the wire have eight places; else they are as short as they can be.
         reconnects: the kind of client that the exchange wants sends a request again on a new connection when a kept one
             breaks before the first byte, as RFC 9110, 9.2.2 allows; a reset is then two.
         waits: fault → seconds that the provider must tell, where the wire does not say them as they are.
@@ -105,6 +106,7 @@ class Scene:
     forgets: bool = False
     tells_steps: bool = True
     tells_bans: bool = True
+    pads: bool = True
     reconnects: bool = False
     waits: Mapping[str, float] = field(default_factory=dict)
 
@@ -241,7 +243,8 @@ YAHOO: Final = StockScene(
         "future": ("main", Span.of("2024-03-15T16:34", "2024-03-15T17:04")),
     },
     reach=_REACH, live=frozenset({"1d"}), requests=2,
-    forgets=True, tells_steps=False, tells_bans=False, reconnects=True, waits={"rate_limited": 60, "banned": 60},
+    forgets=True, tells_steps=False, tells_bans=False, pads=False, reconnects=True,
+    waits={"rate_limited": 60, "banned": 60},
 )  # fmt: skip
 """New York by Yahoo's chart: counts from the start alone, by time and not by rows, and looks back so far."""
 
