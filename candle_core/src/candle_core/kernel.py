@@ -10,6 +10,7 @@ from candle_core.budget import Budget, Remote, SharedStore, cache_root, host_of
 from candle_core.cache import Keeper, LocalCache
 from candle_core.clock import ExchangeClock, SystemClock
 from candle_core.config import LOCAL_BUDGET, Config, PluginTable
+from candle_core.directory import Directory
 from candle_core.discovery import InstalledPlugin, PluginKind, find_plugin, installed_plugins
 from candle_core.dispatch import Dispatch, ProviderHooks, StorageHooks
 from candle_core.groups import group
@@ -29,6 +30,8 @@ from candle_hookspecs import (
     ExtensionCapabilities,
     FetchRequest,
     Kind,
+    Market,
+    MarketQuery,
     PluginContext,
     ProviderCapabilities,
     Session,
@@ -93,6 +96,17 @@ class Provider:
             if self.clock.offset is None and (info := await self.hooks.warmup(WarmupScope())) and info.server_time:
                 self.clock.observe(info.server_time, info.local_time)
 
+    async def list_markets(self) -> Sequence[Market]:
+        """All markets as the exchange lists them now, with whatever else its session needs; its clock is heard too.
+
+        Raises:
+            ProviderError: it did not answer.
+        """
+        info = await self.hooks.warmup(WarmupScope(markets=True))
+        if info is not None and info.server_time:
+            self.clock.observe(info.server_time, info.local_time)
+        return info.markets if info is not None and info.markets else await self.hooks.markets(MarketQuery())
+
 
 class Kernel:
     """Everything one `open` holds."""
@@ -119,6 +133,7 @@ class Kernel:
             self._extensions.append(name)
         self.cache: Cache = self._backend("candle_cache", "cache", config.cache.backend)
         self.keeper = Keeper(self.cache, self.clock, ttl=config.cache.ttl, keep=config.cache.keep)
+        self.directory = Directory(self)
         if config.budget.backend != LOCAL_BUDGET:
             self._limits = self._backend("candle_budget_store", "budget", config.budget.backend)
 

@@ -2,11 +2,13 @@
 
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from candle_core.budget import LONGEST_PAUSE
-from candle_core.kernel import Kernel, Provider
 from candle_hookspecs import RateLimitedError, TransientError
+
+if TYPE_CHECKING:
+    from candle_core.kernel import Kernel, Provider
 
 _Answer = TypeVar("_Answer")
 
@@ -18,7 +20,7 @@ UNSAID_PAUSE: Final = 10.0
 """Seconds, where the exchange does not say how long."""
 
 
-async def with_retries(kernel: Kernel, provider: Provider, call: Callable[[], Awaitable[_Answer]]) -> _Answer:
+async def with_retries(kernel: "Kernel", provider: "Provider", call: Callable[[], Awaitable[_Answer]]) -> _Answer:
     """Call until it answers.
 
     Raises:

@@ -7,7 +7,6 @@ from functools import partial
 from candle_core.collect import Collection, ProgressCallback, find_task
 from candle_core.coordinator.flights import Flights
 from candle_core.coordinator.lanes import Lanes
-from candle_core.coordinator.markets import Directory
 from candle_core.coordinator.meter import Meter, Outcome, metered
 from candle_core.coordinator.models import LargeCandleRequest
 from candle_core.coordinator.records import find_records
@@ -49,9 +48,8 @@ class Collected:
 class CandleCollector:
     """Collects what is missing, then reads."""
 
-    def __init__(self, kernel: Kernel, directory: Directory) -> None:
+    def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._directory = directory
         self._flights: Flights[_Key, Collected | CandleError] = Flights()
 
     async def get(
@@ -75,7 +73,7 @@ class CandleCollector:
             StorageError: the database cannot be read or written. UnknownTimeframeError, PluginError: the exchange's.
         """
         self._kernel.provider(request.exchange).grid(request.timeframe)
-        records = await find_records(self._kernel, self._directory, request, tradetype, (request.timeframe,))
+        records = await find_records(self._kernel, request, tradetype, (request.timeframe,))
         keys = {
             name: (found[0].symbol, request.bounds)
             for name, found in records.items()

@@ -12,7 +12,6 @@ from candle_core.collect import ProgressCallback
 from candle_core.coordinator.calls import Calls
 from candle_core.coordinator.candles import CandleCollector
 from candle_core.coordinator.lanes import Lanes
-from candle_core.coordinator.markets import Directory
 from candle_core.coordinator.meter import Meter, Outcome, metered
 from candle_core.coordinator.models import (
     LargeCandleRequest,
@@ -37,6 +36,7 @@ from candle_core.coordinator.present import (
 )
 from candle_core.coordinator.records import Records, find_records
 from candle_core.manager import Candles
+from candle_core.symbols import Catalogue
 from candle_hookspecs import BadInputError, CandleError, Kind, to_datetime
 
 MAX_CONCURRENCY: Final = 3
@@ -93,8 +93,7 @@ class MarketDataCoordinator:
         self.candles = candles
         self.max_concurrency = max_concurrency
         self._kernel = candles.kernel
-        self._directory = Directory(self._kernel)
-        self._collector = CandleCollector(self._kernel, self._directory)
+        self._collector = CandleCollector(self._kernel)
         seconds = {**TTL, **(ttl or {})}
         memory = partial(MemoryCache, max_entries=max_entries, max_bytes=max_bytes)
         self._tickers = Tickers(memory(ticker_bytes), seconds[Kind.TICKERS])
@@ -221,13 +220,14 @@ class MarketDataCoordinator:
         Raises:
             ConfigError: it does not say, and the exchange trades several kinds of things.
         """
-        return self._directory.tradetype(request)
+        names = (request.symbols[0], "1d", request.exchange, request.tradetype or None)
+        found = Catalogue(self._kernel).query(*names).tradetype
+        assert found is not None
+        return found
 
     async def records(self, request: LargeRequest, timeframes: Sequence[str], *, coverage: bool = False) -> Records:
         """The registered symbols that a request means, in each of the timeframes; see `find_records`."""
-        return await find_records(
-            self._kernel, self._directory, request, self.tradetype(request), timeframes, coverage=coverage
-        )
+        return await find_records(self._kernel, request, self.tradetype(request), timeframes, coverage=coverage)
 
     def _meant(self, request: LargeRequest, kind: Kind) -> str:
         kinds = self._kernel.provider(request.exchange).capabilities.kinds
@@ -243,7 +243,7 @@ class MarketDataCoordinator:
         self, request: _Present, tradetype: str, get: Callable[[_Present, Asking], Awaitable[Outcome[_Value]]]
     ) -> Outcome[_Value]:
         """What is never stored: find the markets, ask, and note which were not found."""
-        found = await self._directory.find(request.exchange, tradetype, request.symbols)
+        found = await self._kernel.directory.find_each(request.exchange, tradetype, request.symbols)
         markets = {name: market for name, market in found.items() if not isinstance(market, CandleError)}
         meter = Meter()
         provider = metered(self._kernel, self._kernel.provider(request.exchange), meter)

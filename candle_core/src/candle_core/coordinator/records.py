@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from candle_core.coordinator.markets import Directory
 from candle_core.coordinator.models import LargeRequest
 from candle_core.kernel import Kernel
 from candle_core.symbols import Catalogue
@@ -15,7 +14,6 @@ Records = Mapping[str, Sequence[SymbolRecord] | CandleError]
 
 async def find_records(
     kernel: Kernel,
-    directory: Directory,
     request: LargeRequest,
     tradetype: str,
     timeframes: Sequence[str],
@@ -29,7 +27,6 @@ async def find_records(
 
     Args:
         kernel: whose database.
-        directory: lists markets.
         request: which exchange and names.
         tradetype: the one that it means.
         timeframes: each of which the exchange has.
@@ -47,7 +44,7 @@ async def find_records(
     if query.timeframe and not known.keys() >= {name.casefold() for name in request.symbols}:
         known = _by_name(await storage.symbols(everything)) | known
     unknown = [name for name in request.symbols if name.casefold() not in known]
-    listed = await _look_up(kernel, directory, replace(everything, timeframe=timeframes[0]), unknown)
+    listed = await _look_up(kernel, replace(everything, timeframe=timeframes[0]), unknown)
     markets = {name: listed[name] if name in listed else known[name.casefold()] for name in request.symbols}
     meant = {market.native_id: market for market in markets.values() if isinstance(market, Market)}
     there = _by_market(stored)
@@ -61,11 +58,9 @@ async def find_records(
     }
 
 
-async def _look_up(
-    kernel: Kernel, directory: Directory, query: SymbolQuery, names: Sequence[str]
-) -> dict[str, Market | CandleError]:
+async def _look_up(kernel: Kernel, query: SymbolQuery, names: Sequence[str]) -> dict[str, Market | CandleError]:
     if len(names) != 1:
-        return await directory.find(query.exchange or "", query.tradetype or "", names) if names else {}
+        return await kernel.directory.find_each(query.exchange or "", query.tradetype or "", names) if names else {}
     try:
         found = await Catalogue(kernel).look_up(replace(query, name=names[0]))
     except StorageError:

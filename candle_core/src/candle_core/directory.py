@@ -1,0 +1,268 @@
+"""Which markets an exchange lists: asked for once, kept where every process sees it, and looked up by name.
+
+`Keeper` says when the exchange is asked, and what stands in for it when it does not answer. Here a listing is taken
+apart once for each change of it, and remembered for some seconds, so that a name costs a dictionary's time.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from candle_core.cache import MemoryCache
+from candle_core.listings import decode, encode, encode_precision, market_key, precision_key
+from candle_core.retry import with_retries
+from candle_core.statistics import MARKETS
+from candle_hookspecs import BadInputError, CandleError, Market, MarketQuery, UnknownMarketError
+
+if TYPE_CHECKING:
+    from candle_core.cache import Kept
+    from candle_core.kernel import Kernel, Provider
+
+MEMORY: Final = 10.0
+"""Seconds for which the cache is not asked again."""
+NEWS: Final = 60.0
+"""Seconds for which an exchange is not asked again for a name that its listing lacks."""
+FEW: Final = 3
+"""Names that are asked for one by one; more cost one listing."""
+
+
+class _Names:
+    """A listing, taken apart.
+
+    Args:
+        value: as it stands in the cache.
+        markets: what it says.
+    """
+
+    def __init__(self, value: bytes, markets: Sequence[Market]) -> None:
+        self.value = value
+        self.markets = tuple(markets)
+        self._by_name: dict[str, list[Market]] = {}
+        for market in markets:
+            for name in {market.ccxt_symbol.casefold(), market.native_id.casefold()}:
+                self._by_name.setdefault(name, []).append(market)
+
+    def find(self, tradetype: str | None, name: str) -> tuple[Market, ...]:
+        """The markets that answer to the name."""
+        found = self._by_name.get(name.casefold(), ())
+        return tuple(market for market in found if tradetype in (None, market.tradetype))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What an exchange lists.
+
+    Attributes:
+        exchange: lower case.
+        markets: all of them, in the exchange's order.
+        at: when it was answered, UTC ms.
+        fresh: whether it is still believed; if not, it stands in for an exchange that does not answer.
+        asked: whether the exchange was asked for it just now.
+        error: why there is nothing newer, where something newer was wanted.
+    """
+
+    exchange: str
+    at: int
+    fresh: bool
+    asked: bool = False
+    error: CandleError | None = None
+    names: _Names = field(repr=False)
+
+    @property
+    def markets(self) -> tuple[Market, ...]:
+        """All of them."""
+        return self.names.markets
+
+    def find(self, tradetype: str | None, name: str) -> tuple[Market, ...]:
+        """The markets that answer to a name: ccxt's symbol or the exchange's own, in any case; none, one or several."""
+        return self.names.find(tradetype, name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    listing: Listing
+    until: int
+
+
+class Directory:
+    """The listings of all exchanges of a kernel. For one event loop."""
+
+    def __init__(self, kernel: "Kernel") -> None:
+        self._kernel = kernel
+        self._names: dict[str, _Names] = {}
+        self._remembered: dict[str, _Remembered] = {}
+        self._lacking: MemoryCache[tuple[str, str, str], tuple[Market, ...]] = MemoryCache(lambda found: 1 + len(found))
+
+    async def listing(self, exchange: str, *, refresh: bool = False) -> Listing:
+        """All markets of an exchange: as kept, if that is believed, else as it lists them now.
+
+        Args:
+            exchange: in any case.
+            refresh: ask even if what is kept is believed.
+
+        Returns:
+            With `Listing.error`, where the exchange did not answer and an old listing stands in.
+
+        Raises:
+            PluginError: no such provider. ProviderError: the exchange did not answer, and nothing is kept.
+        """
+        name = exchange.lower()
+        if not refresh and (listing := self._memory(name)) is not None:
+            self._count(name, hit=listing.error is None)
+            return listing
+        ask = partial(self._ask, self._kernel.provider(name))
+        keeper, key = self._kernel.keeper, market_key(name)
+        kept = await keeper.obtain(key, ask, refresh=refresh)
+        if (names := self._read(name, kept)) is None:  # damaged, or of another version: as good as absent
+            kept = await keeper.obtain(key, ask, refresh=True)
+            names = self._read(name, kept)
+        if names is None:
+            raise kept.error or BadInputError(f"what the cache keeps under {key!r} is no listing; delete it there")
+        return self._remember(name, kept, names)
+
+    async def known(self, exchange: str) -> Listing | None:
+        """What is kept, believed or not; nobody is asked."""
+        name = exchange.lower()
+        if (listing := self._memory(name)) is not None:
+            return listing
+        kept = await self._kernel.keeper.peek(market_key(name))
+        names = None if kept is None else self._read(name, kept)
+        return None if kept is None or names is None else self._remember(name, kept, names)
+
+    async def find(self, exchange: str, tradetype: str, name: str) -> tuple[Market, ...]:
+        """The markets that answer to a name: none, one or several.
+
+        They are looked up in a listing that is kept and believed. Where there is none, or it lacks the name, which may
+        be new, the exchange is asked for this name alone.
+
+        Raises:
+            PluginError: no such provider. ProviderError: the exchange did not answer.
+        """
+        listing = await self.known(exchange)
+        if listing is None or not listing.fresh:
+            return await self._ask_for(exchange, tradetype, name)
+        found = listing.find(tradetype, name)
+        self._count(exchange, hit=bool(found))
+        return found or await self._look_again(exchange, tradetype, name)
+
+    async def find_each(self, exchange: str, tradetype: str, names: Iterable[str]) -> dict[str, Market | CandleError]:
+        """The one market of each name, or why there is none; where the exchange does not list at all, that for each.
+
+        They are looked up in one listing. Names that it lacks though it is not of just now are asked for once more.
+        """
+        names = list(dict.fromkeys(names))
+        try:
+            listing = await self.listing(exchange)
+        except CandleError as error:
+            return dict.fromkeys(names, error)
+        found: dict[str, Market | CandleError] = {}
+        lacking = []
+        for name in names:
+            if (markets := listing.find(tradetype, name)) or listing.asked:
+                found[name] = _one(markets, name, f"{exchange} {tradetype}")
+            else:
+                lacking.append(name)
+        found |= await self._find_lacking(exchange, tradetype, lacking)
+        return {name: found[name] for name in names}
+
+    async def remember(self, exchange: str, markets: Sequence[Market]) -> None:
+        """Keep a listing that was asked for by somebody else: all markets of the exchange."""
+        name = exchange.lower()
+        value = self._taken_apart(name, markets)
+        self._remembered.pop(name, None)
+        await self._kernel.keeper.put(market_key(name), value)
+        await self.keep_precision(name, markets)
+
+    async def keep_precision(self, exchange: str, markets: Sequence[Market]) -> None:
+        """Keep how finely the markets of an exchange are traded, for other programs to read."""
+        await self._kernel.keeper.put(precision_key(exchange), encode_precision(exchange, markets))
+
+    # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _ask(self, provider: "Provider") -> bytes:
+        markets = await with_retries(self._kernel, provider, provider.list_markets)
+        value = self._taken_apart(provider.name, markets)
+        await self.keep_precision(provider.name, markets)
+        return value
+
+    async def _ask_for(self, exchange: str, tradetype: str, name: str) -> tuple[Market, ...]:
+        provider, query = self._kernel.provider(exchange), MarketQuery(tradetype=tradetype, name=name)
+        markets = await with_retries(self._kernel, provider, lambda: provider.hooks.markets(query))
+        return tuple(market for market in markets if query.selects(market))
+
+    async def _look_again(self, exchange: str, tradetype: str, name: str) -> tuple[Market, ...]:
+        """A name that a listing lacks."""
+        key = exchange.lower(), tradetype, name.casefold()
+        found = self._lacking.get(key)
+        if found is None:
+            found = await self._ask_for(exchange, tradetype, name)
+            self._lacking.set(key, found, NEWS)
+        return found
+
+    async def _find_lacking(
+        self, exchange: str, tradetype: str, names: Sequence[str]
+    ) -> dict[str, Market | CandleError]:
+        keys = {name: (exchange.lower(), tradetype, name.casefold()) for name in names}
+        new = [name for name in names if self._lacking.get(keys[name]) is None]
+        if len(new) > FEW:
+            try:
+                listing = await self.listing(exchange, refresh=True)
+            except CandleError as error:
+                return dict.fromkeys(names, error)
+            if listing.error is not None:
+                return dict.fromkeys(names, listing.error)
+            for name in new:
+                self._lacking.set(keys[name], listing.find(tradetype, name), NEWS)
+
+        async def look(name: str) -> Market | CandleError:
+            try:
+                return _one(await self._look_again(exchange, tradetype, name), name, f"{exchange} {tradetype}")
+            except CandleError as error:
+                return error
+
+        return dict(zip(names, await asyncio.gather(*map(look, names)), strict=True))
+
+    # ── remembering ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _taken_apart(self, name: str, markets: Sequence[Market]) -> bytes:
+        value = encode(name, markets)
+        self._names[name] = _Names(value, markets)
+        return value
+
+    def _read(self, name: str, kept: "Kept") -> _Names | None:
+        """What the cache said, taken apart unless it says what it said before."""
+        before = self._names.get(name)
+        if before is not None and before.value == kept.value:
+            return before
+        if (markets := decode(kept.value)) is None:
+            return None
+        self._names[name] = _Names(kept.value, markets)
+        return self._names[name]
+
+    def _remember(self, name: str, kept: "Kept", names: _Names) -> Listing:
+        now, ttl = self._kernel.clock.now(), self._kernel.config.cache.ttl
+        listing = Listing(exchange=name, at=kept.at, fresh=kept.fresh, error=kept.error, names=names)
+        until = now + round(MEMORY * 1000)
+        if kept.fresh:
+            until = min(until, kept.at + round(ttl * 1000))
+        self._remembered[name] = _Remembered(listing, until)
+        return replace(listing, asked=kept.asked)
+
+    def _memory(self, name: str) -> Listing | None:
+        remembered = self._remembered.get(name)
+        return remembered.listing if remembered and self._kernel.clock.now() < remembered.until else None
+
+    def _count(self, exchange: str, *, hit: bool) -> None:
+        if hit:
+            self._kernel.statistics.hit(exchange, MARKETS)
+
+
+def _one(found: Sequence[Market], name: str, where: str) -> Market | CandleError:
+    if not found:
+        return UnknownMarketError(f"{where} lists no market {name!r}; `candle markets {where}` lists what there is")
+    if len(found) > 1:
+        names = ", ".join(sorted(market.native_id for market in found))
+        return BadInputError(f"{name!r} is ambiguous: {names}; name one of them")
+    return found[0]
