@@ -206,6 +206,32 @@ async def test_a_backtest_loses_doubles_and_reorders_nothing(
     assert plain.continuous
 
 
+@pytest.mark.parametrize("chunk", ["week", "month"])
+@pytest.mark.parametrize(("timeframe", "start"), [("1d", "2021-06-01"), ("1h", "2024-01-15T05:00")])
+@pytest.mark.parametrize("exchange", EXCHANGES)
+async def test_a_backtest_costs_no_request_more_than_the_plain_request(
+    make_stand: MakeStand, exchange: str, timeframe: str, start: str, chunk: str
+) -> None:
+    """Three years of days, of which a month is far less than a page; and hours, of which none is a number of pages."""
+    coins = (market(exchange, f"C{number}", listed="2020-01-01") for number in range(2))
+    span = {"start": start, "end": "2024-06-01"}
+    stand = make_stand(exchange, *coins)
+    async with stand.open() as coordinator:
+        parts = [part async for part in backtest(coordinator, stand.request(timeframe=timeframe, **span), chunk)]
+    slots = (ms(span["end"]) - ms(start)) // {"1d": 1440 * MINUTE, "1h": 60 * MINUTE}[timeframe]
+    pages = 2 * math.ceil(slots / PAGE[exchange])
+    assert stand.cost() == sum(part.report.requests for part in parts) == pages
+    assert all(part.continuous for part in parts)
+    for name in stand.names:
+        united = CandleBatch.concat([part.candles[name] for part in parts])
+        assert columns(united) == stand.truth(name, ms(start), ms(span["end"]), timeframe)
+    assert sum(report.filled for part in parts for report in part.slots.values()) == 2 * slots
+    stand.path = stand.path.with_name("plain.sqlite3")
+    async with stand.open() as coordinator:
+        await coordinator.get_candle_data(stand.request(timeframe=timeframe, **span))
+    assert stand.cost() == pages
+
+
 async def test_a_backtest_that_was_interrupted_goes_on_where_it_was(make_stand: MakeStand) -> None:
     stand = make_stand("BINANCE", market("BINANCE", "C0"))
     request = stand.request(start="2024-03-01", end="2024-06-01", max_concurrency=4)

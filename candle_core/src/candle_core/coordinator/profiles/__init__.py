@@ -3,9 +3,10 @@
 The same requests in other orders, and with other ends; not other engines.
 """
 
-from candle_core.coordinator.profiles.backtest import BacktestProgress, Chunk, backtest
+from candle_core.coordinator.profiles.backtest import BacktestProgress, backtest
 from candle_core.coordinator.profiles.chart import ChartLook, ChartView
 from candle_core.coordinator.profiles.many import ManyRequest, ManyResult, collect_many
+from candle_core.coordinator.profiles.pieces import Chunk
 from candle_core.coordinator.profiles.screening import Screened, screen
 
 __all__ = [

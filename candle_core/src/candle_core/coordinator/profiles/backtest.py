@@ -1,27 +1,22 @@
-"""Backtest: a long range in chunks of the calendar, some of them collected at once, handed out in time order."""
+"""Backtest: a long range in chunks of the calendar, collected ahead of the reader, handed out in time order."""
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final
 
+from candle_core.checks import settled_until
+from candle_core.collect import DATE_RESOLUTION
 from candle_core.coordinator.coordinator import MAX_CONCURRENCY, MarketDataCoordinator
+from candle_core.coordinator.lanes import Lanes
 from candle_core.coordinator.models import LargeCandleRequest, LargeCandleResponse
-from candle_core.timeframes import Grid
-from candle_hookspecs import BadInputError, Span, TimeRange, to_datetime
+from candle_core.coordinator.profiles.pieces import Chunk, Piece, cut, pieces, unite
+from candle_hookspecs import BadInputError, SlotReport, Span, TimeRange, to_datetime, to_ms
 
 AHEAD: Final = 2
-"""Chunks collected at once."""
-
-
-class Chunk(StrEnum):
-    """How a range is cut, in UTC."""
-
-    WEEK = "week"  # from Monday
-    MONTH = "month"
+"""Pieces collected at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +46,17 @@ async def backtest(
 ) -> AsyncGenerator[LargeCandleResponse, None]:
     """The candles of a range, chunk by chunk in time order.
 
-    Two chunks are collected at once, each with half of the calls that the request may have under way: while one ends,
-    the next one fills the line to the exchange. So the first is there long before the last, and memory holds two.
-    Where neither the request nor the coordinator says how many calls that are, they are as many as pay at the exchange.
+    They are asked for oldest first, in the very pages of the plain request, so that it costs no request more. While one
+    chunk is read and handed out, the next ones are on their way: two pieces, each about a chunk, or a page where chunks
+    are less. So the first is there long before the last, the last sooner than all at once would be, and memory holds
+    three. What is stored of the range already is not asked again; each chunk may then cost a request more, where its
+    last page begins elsewhere.
+
+    The `summaries` of a response tell of the collection in which the end of the chunk came. Its `report` counts what
+    came since the last chunk; where one answer holds several chunks, that is the first one's.
+
+    Where neither the request nor the coordinator says how many calls may be under way, they are as many as pay at the
+    exchange.
 
     Args:
         coordinator: what to ask through.
@@ -67,48 +70,82 @@ async def backtest(
     span = request.bounds.closed
     if span is None:
         raise BadInputError("a backtest has both its ends: give a start and an end")
-    began, parts, most = time.perf_counter(), _cut(span, chunk), _concurrency(coordinator, request)
-    ahead = min(AHEAD, most, len(parts))
-    each = replace(request, count=None, to=None, max_concurrency=most // ahead)
-    waiting = deque(parts)
-    running: deque[asyncio.Task[LargeCandleResponse]] = deque()
+    began, chunks = time.perf_counter(), cut(span, chunk)
+    ahead = _Ahead(coordinator, request, await _pieces(coordinator, request, chunks))
     try:
-        for done, part in enumerate(parts, 1):
-            while waiting and len(running) < ahead:
-                piece = waiting.popleft()
-                one = replace(each, start=piece.start, end=piece.end)
-                running.append(asyncio.create_task(coordinator.get_candle_data(one)))
-            response = await running[0]
-            running.popleft()
+        for done, part in enumerate(chunks, 1):
+            response = await ahead.chunk(part)
             if progress_callback is not None:
-                when = (to_datetime(part.start), to_datetime(part.end))
                 elapsed = time.perf_counter() - began
-                left = elapsed / done * (len(parts) - done)
                 progress_callback(
                     BacktestProgress(
-                        done=done, total=len(parts), time_range=when, elapsed_seconds=elapsed,
-                        estimated_remaining_seconds=left,
+                        done=done, total=len(chunks), time_range=(to_datetime(part.start), to_datetime(part.end)),
+                        elapsed_seconds=elapsed, estimated_remaining_seconds=elapsed / done * (len(chunks) - done),
                     )
                 )  # fmt: skip
             yield response
     finally:
-        for task in running:
+        await ahead.end()
+
+
+async def _pieces(
+    coordinator: MarketDataCoordinator, request: LargeCandleRequest, chunks: Sequence[Span]
+) -> list[Span]:
+    provider = coordinator.candles.kernel.provider(request.exchange)
+    able, grid = provider.capabilities, await provider.open_grid(request.timeframe)
+    await coordinator.records(request, (request.timeframe,))  # once, and not by each of the first pieces
+    closed = settled_until(grid, provider.clock.now() - DATE_RESOLUTION, able.settle)
+    return pieces(chunks, closed, grid, able.page_limit, able.anchors[0])
+
+
+class _Ahead:
+    """Collects piece after piece, some ahead of what is wanted of them."""
+
+    def __init__(self, coordinator: MarketDataCoordinator, request: LargeCandleRequest, wanted: Sequence[Span]) -> None:
+        symbols = len(request.symbols)
+        self._coordinator = coordinator
+        self._request = replace(request, count=None, to=None)
+        self._lanes = Lanes(_concurrency(coordinator, request), symbols * len(wanted), AHEAD * symbols)
+        self._waiting = deque(wanted)
+        self._running: deque[tuple[Span, asyncio.Task[LargeCandleResponse]]] = deque()
+        self._here: list[Piece] = []
+        self._fill()
+
+    async def chunk(self, part: Span) -> LargeCandleResponse:
+        """The candles of the chunk behind the last one, as soon as they are there."""
+        while self._running and not (self._here and self._here[-1].span.end >= part.end):
+            span, task = self._running[0]
+            response = await task
+            self._running.popleft()
+            self._here.append(Piece(span, response))
+            self._fill()
+        response = unite(part, self._here, await self._slots(part))
+        self._here = [replace(piece, counted=True) for piece in self._here if piece.span.end > part.end]
+        return response
+
+    async def end(self) -> None:
+        """Collect no further. What was committed stays."""
+        tasks = [task for _, task in self._running]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _fill(self) -> None:
+        while self._waiting and len(self._running) < AHEAD:
+            span = self._waiting.popleft()
+            one = replace(self._request, start=span.start, end=span.end)
+            self._running.append((span, asyncio.create_task(self._coordinator.collect(one, self._lanes))))
+
+    async def _slots(self, part: Span) -> dict[str, SlotReport]:
+        found = {}
+        for name, summary in self._here[-1].response.summaries.items():
+            end = min(part.end, to_ms(summary.time_range[1]))
+            if end > part.start:
+                found[name] = await self._coordinator.candles.slots(summary.symbol, start=part.start, end=end)
+        return found
 
 
 def _concurrency(coordinator: MarketDataCoordinator, request: LargeCandleRequest) -> int:
     if request.max_concurrency is None and coordinator.max_concurrency == MAX_CONCURRENCY:
         return max(MAX_CONCURRENCY, coordinator.candles.kernel.provider(request.exchange).capabilities.concurrency)
-    return request.max_concurrency or coordinator.max_concurrency
-
-
-def _cut(span: Span, chunk: Chunk | str) -> list[Span]:
-    if chunk not in set(Chunk):
-        raise BadInputError(f"{chunk!r} is no chunk; there are {', '.join(Chunk)}")
-    calendar = Grid.of("1w" if chunk == Chunk.WEEK else "1M")
-    edges, edge = [span.start], calendar.after(span.start)
-    while edge < span.end:
-        edges.append(edge)
-        edge = calendar.after(edge)
-    return [Span(start, end) for start, end in zip(edges, [*edges[1:], span.end], strict=True)]
+    return coordinator.concurrency(request)
