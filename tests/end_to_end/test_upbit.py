@@ -256,7 +256,7 @@ async def test_the_limit_of_a_group_is_used_and_kept(upbit: MakeUpbit) -> None:
         await world.collect("1m", "2024-01-01", "2024-01-06")
         world.assert_exact("1m", "2024-01-01", "2024-01-06")
         sent = [one for one in sandbox.ledger.requests() if one.limit == "candles"]
-    # What leaves in time may arrive late, and so closer to the next: a busy machine's doing, which no count can foresee.
+    # What leaves in time may arrive late, and so closer to the next: a busy machine's doing, which no count foresees.
     refused = [one for one in sent if one.status == 429]
     assert {one.status for one in sent} <= {200, 429}
     assert len(refused) <= 1
