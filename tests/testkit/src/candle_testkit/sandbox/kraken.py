@@ -1,4 +1,4 @@
-"""Kraken: the newest 720 candles, whatever is asked for.
+"""Kraken: the newest 720 candles, whatever is asked for; trades on from a moment.
 
 Forms of requests and answers: https://docs.kraken.com/api, "Spot REST", and the comments of ccxt's class for it.
 Errors come with status 200.
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from candle_testkit.sandbox import kraken_state as state
 from candle_testkit.sandbox.checking import UNITS
 from candle_testkit.sandbox.faults import KRAKEN_CANDLES, Fault
 from candle_testkit.sandbox.limits import Quota, Verdict
@@ -28,6 +29,10 @@ NEWEST: Final = 720
 _PAIRS: Final = "/0/public/AssetPairs"
 _ASSETS: Final = "/0/public/Assets"
 _TIME: Final = "/0/public/Time"
+_TICKER: Final = "/0/public/Ticker"
+_DEPTH: Final = "/0/public/Depth"
+_TRADES: Final = "/0/public/Trades"
+_PATHS: Final = (_PAIRS, _ASSETS, _TIME, KRAKEN_CANDLES, _TICKER, _DEPTH, _TRADES)
 _OLD_NAMES: Final = {"BTC": "XXBT", "ETH": "XETH", "USD": "ZUSD", "EUR": "ZEUR"}
 """Assets of the first years, with a letter for coins or for money before their name."""
 _WHOLE: Final = ("truncated",)
@@ -40,7 +45,7 @@ class Kraken(Wire):
 
     def routes(self) -> list[web.RouteDef]:
         """For the application's router."""
-        return [web.get(path, self.handle, allow_head=False) for path in (_PAIRS, _ASSETS, _TIME, KRAKEN_CANDLES)]
+        return [web.get(path, self.handle, allow_head=False) for path in _PATHS]
 
     def ask(self, request: web.Request, now: int) -> tuple[Answer, int]:
         """The true answer; every request weighs 1."""
@@ -50,7 +55,9 @@ class Kraken(Wire):
             return Answer(_result(self._assets())), 1
         if request.path == _TIME:
             return Answer(_result({"unixtime": now // 1000})), 1
-        return self._candles(request.query, now), 1
+        if request.path == KRAKEN_CANDLES:
+            return self._candles(request.query, now), 1
+        return self._present(request.path, request.query, now), 1
 
     def quota(self, request: web.Request) -> Quota:
         """Counted and never refused."""
@@ -98,6 +105,25 @@ class Kraken(Wire):
         answer = Answer("", kept, market.config.symbol, timeframe, span)
         answer.text = self.candles_text(answer)
         return answer
+
+    def _present(self, path: str, query: Mapping[str, str], now: int) -> Answer:
+        """Tickers, a book or trades. Without a name all tickers; an unknown one spoils the answer for the others."""
+        listed = {name: one for name, one in self.exchange.markets.items() if one.config.listed_ms <= now}
+        names = query["pair"].split(",") if "pair" in query else list(listed)
+        if not all(name in listed for name in names) or (path != _TICKER and "pair" not in query):
+            return Answer(_error("EQuery:Unknown asset pair"))
+        if path == _TICKER:
+            return Answer(_result({name: state.ticker(listed[name], now) for name in names}))
+        try:
+            if path == _DEPTH:
+                levels = state.whole(query, "count", state.BOOK_LEVELS)
+                return Answer(_result({names[0]: state.depth(listed[names[0]], now, levels or state.BOOK_LEVELS)}))
+            since, count = state.whole(query, "since", None), state.whole(query, "count", state.MOST_TRADES)
+        except ValueError:
+            return Answer(_error("EGeneral:Invalid arguments"))
+        deals = self.exchange.deals[names[0]]
+        text = state.trades_text(names[0], deals, now, since, count or state.MOST_TRADES)
+        return Answer('{"error":[],"result":' + text + "}")
 
     def _assets(self) -> dict[str, Any]:
         markets = self.exchange.markets.values()

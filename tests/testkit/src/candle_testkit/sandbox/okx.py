@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from candle_testkit.sandbox import okx_state as state
 from candle_testkit.sandbox.faults import OKX_CANDLES, OKX_HISTORY, Fault
 from candle_testkit.sandbox.limits import Quota, Verdict
 from candle_testkit.sandbox.market import Market, Rows
@@ -29,6 +30,14 @@ RECENT: Final = 1_440
 
 _INSTRUMENTS: Final = "/api/v5/public/instruments"
 _TIME: Final = "/api/v5/public/time"
+_TICKERS: Final = "/api/v5/market/tickers"
+_TICKER: Final = "/api/v5/market/ticker"
+_BOOKS: Final = "/api/v5/market/books"
+_TRADES: Final = "/api/v5/market/trades"
+_OLDER_TRADES: Final = "/api/v5/market/history-trades"
+_PATHS: Final = (
+    _INSTRUMENTS, _TIME, OKX_CANDLES, OKX_HISTORY, _TICKERS, _TICKER, _BOOKS, _TRADES, _OLDER_TRADES,
+)  # fmt: skip
 _UNKNOWN: Final = ("51001", "Instrument ID doesn't exist.")
 
 
@@ -39,19 +48,20 @@ class Okx(Wire):
 
     def routes(self) -> list[web.RouteDef]:
         """For the application's router."""
-        return [
-            web.get(path, self.handle, allow_head=False) for path in (_INSTRUMENTS, _TIME, OKX_CANDLES, OKX_HISTORY)
-        ]
+        return [web.get(path, self.handle, allow_head=False) for path in _PATHS]
 
     def ask(self, request: web.Request, now: int) -> tuple[Answer, int]:
         """The true answer; every request weighs 1."""
         if request.path == _TIME:
             return Answer(_data([{"ts": str(now)}])), 1
-        if request.path == _INSTRUMENTS:
-            spot = request.query.get("instType") == "SPOT"
-            listed = [market for market in self.exchange.markets.values() if spot and _live(market, now)]
-            return Answer(_data([_instrument(market) for market in listed])), 1
-        return self._candles(request.query, now, recent=request.path == OKX_CANDLES), 1
+        if request.path in (_INSTRUMENTS, _TICKERS):
+            listed = self._of_kind(request.query.get("instType", ""), now)
+            if request.path == _INSTRUMENTS:
+                return Answer(_data([state.instrument(market) for market in listed])), 1
+            return Answer(_data([state.ticker(market, now) for market in listed])), 1
+        if request.path in (OKX_CANDLES, OKX_HISTORY):
+            return self._candles(request.query, now, recent=request.path == OKX_CANDLES), 1
+        return self._present(request.path, request.query, now), 1
 
     def quota(self, request: web.Request) -> Quota:
         """Each path has its own, counted and never refused."""
@@ -61,7 +71,8 @@ class Okx(Wire):
         """Rows of text, newest first."""
         assert answer.rows is not None
         now = self.exchange.clock.now()
-        return _data([_row(row, now) for row in answer.rows[::-1]])
+        market = self.exchange.markets[answer.symbol or ""]
+        return _data([_row(market, row, now) for row in answer.rows[::-1]])
 
     def strike_text(self, fault: Fault, text: str) -> str:
         """A fault concerns the rows inside; a cut, all of it."""
@@ -82,6 +93,25 @@ class Okx(Wire):
     def headers(self, verdict: Verdict, quota: Quota) -> dict[str, str]:
         """Nothing of limits."""
         return {}
+
+    def _of_kind(self, kind: str, now: int) -> list[Market]:
+        return [one for one in self.exchange.markets.values() if _live(one, now) and state.kind_of(one) == kind]
+
+    def _present(self, path: str, query: Mapping[str, str], now: int) -> Answer:
+        """A ticker, a book or trades of one market."""
+        market = self.exchange.markets.get(query.get("instId", ""))
+        if market is None or not _live(market, now):
+            return Answer(_error(*_UNKNOWN))
+        deals = self.exchange.deals[market.config.symbol]
+        try:
+            if path == _TICKER:
+                return Answer(_data([state.ticker(market, now)]))
+            if path == _BOOKS:
+                return Answer(_data([state.books(market, now, query)]))
+            told = state.newest_trades if path == _TRADES else state.older_trades
+            return Answer(_data(told(market, deals, now, query)))
+        except ValueError:
+            return Answer(_error("51000", "Parameter error"), status=400)
 
     def _candles(self, query: Mapping[str, str], now: int, *, recent: bool) -> Answer:
         market, timeframe = self.exchange.markets.get(query.get("instId", "")), BARS.get(query.get("bar", "1m"))
@@ -110,19 +140,13 @@ def _live(market: Market, now: int) -> bool:
     return config.listed_ms <= now < (config.delisted_ms or now + 1)
 
 
-def _instrument(market: Market) -> dict[str, str]:
-    config = market.config
-    return {
-        "instType": "SPOT", "instId": config.symbol, "uly": "", "baseCcy": config.base, "quoteCcy": config.quote,
-        "settleCcy": "", "ctVal": "", "ctMult": "", "ctType": "", "listTime": str(config.listed_ms), "expTime": "",
-        "lever": "", "tickSz": config.tick, "lotSz": config.step, "minSz": config.step, "state": "live",
-    }  # fmt: skip
-
-
-def _row(row: Rows, now: int) -> list[str]:
-    numbers = ("open", "high", "low", "close", "volume", "quote_volume", "quote_volume")
+def _row(market: Market, row: Rows, now: int) -> list[str]:
+    """Of contracts, the first volume counts contracts, the second coins and the third the quote."""
+    prices = [decimal(int(row[name])) for name in ("open", "high", "low", "close")]
+    volume, quote = int(row["volume"]), decimal(int(row["quote_volume"]))
+    second = quote if state.kind_of(market) == state.SPOT else decimal(volume)
     confirmed = "1" if int(row["close_time"]) < now else "0"
-    return [str(int(row["open_time"])), *(decimal(int(row[name])) for name in numbers), confirmed]
+    return [str(int(row["open_time"])), *prices, state.counted(market, volume), second, quote, confirmed]
 
 
 def _data(data: list[Any]) -> str:
