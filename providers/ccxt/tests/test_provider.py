@@ -271,7 +271,7 @@ async def test_a_name_that_has_passed_to_another_market_is_gone(sandbox: Sandbox
 
 @pytest.mark.parametrize(
     "change",
-    [{"kind": Kind.TRADES}, {"anchor": Anchor.START}, {"timeframe": "7m"}, {"source": "archive"}, {"span": None}],
+    [{"anchor": Anchor.START}, {"timeframe": "7m"}, {"source": "archive"}, {"span": None}],
 )
 async def test_what_it_cannot_be_asked_for(sandbox: Sandbox, opened: Opened, change: dict[str, Any]) -> None:
     async with opened("okx", sandbox.url) as provider:

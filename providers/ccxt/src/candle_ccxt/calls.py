@@ -25,7 +25,8 @@ class Call:
     Attributes:
         prepaid: what the kernel has spent for it and no request has used up yet.
         statuses, heads: of the answers so far. size: bytes of their bodies together.
-        rows: candles as ccxt read them, in the order of the wire, before it drops any.
+        rows: candles or trades as ccxt read them, in the order of the wire, before it drops any.
+        exact: numbers are read as the wire's own digits, as `Decimal`, and not as floats.
     """
 
     prepaid: float = 0
@@ -33,6 +34,7 @@ class Call:
     heads: list[Mapping[str, str]] = field(default_factory=list)
     size: int = 0
     rows: list[Any] | None = None
+    exact: bool = False
 
     async def pay(self, cost: float, gate: BudgetGate, most: float) -> None:
         """Spend what is not prepaid, in parts that the limit allows."""
@@ -77,9 +79,9 @@ CALL: Final[ContextVar[Call]] = ContextVar("candle_ccxt_call")
 
 
 @contextmanager
-def calling(prepaid: float = 0) -> Iterator[Call]:
+def calling(prepaid: float = 0, *, exact: bool = False) -> Iterator[Call]:
     """A call, for as long as the block runs."""
-    call = Call(prepaid)
+    call = Call(prepaid, exact=exact)
     token = CALL.set(call)
     try:
         yield call

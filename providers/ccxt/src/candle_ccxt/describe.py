@@ -1,4 +1,4 @@
-"""What ccxt's description of an exchange says of timeframes, page sizes, kinds of trade and limits."""
+"""What ccxt's description of an exchange says of kinds of data, timeframes, page sizes, kinds of trade and limits."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -21,8 +21,37 @@ _LISTED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The parts in which exchanges that list in parts do it (``options["fetchMarkets"]["types"]``)."""
 
+MANY: Final[Mapping[Kind, str]] = {Kind.TICKERS: "fetchTickers", Kind.ORDERBOOKS: "fetchOrderBooks"}
+"""ccxt's name for what asks for many markets at once."""
+
+_METHODS: Final[Mapping[Kind, str]] = {
+    Kind.CANDLES: "fetchOHLCV",
+    Kind.TICKERS: "fetchTicker",
+    Kind.ORDERBOOKS: "fetchOrderBook",
+    Kind.TRADES: "fetchTrades",
+}
+
+NAMES: Final = 100
+"""Markets in one call that names them all in its address."""
+EVERY: Final = 5_000
+"""Markets in one call that is answered with all of a kind, whichever are named."""
+ALL_TICKERS: Final = frozenset(
+    ("bingx", "bitget", "bitstamp", "bitvavo", "bybit", "cryptocom", "gate", "htx", "kucoin", "mexc", "okx")
+)
+"""Whose `fetch_tickers` names no market on the wire, as ccxt's source of them shows."""
+
+LEVELS: Final[Mapping[str, int]] = {"binance": 5000, "binanceus": 5000, "kraken": 500, "okx": 400, "upbit": 30}
+"""Exchange → most levels on each side of a spot book, where any number up to that may be asked for. Some others refuse
+all but a few numbers; those are asked for no number, and the levels beyond what was wanted are left out here."""
+
 _TIMEFRAME: Final = re.compile(r"[1-9]\d{0,5}[smhdwMy]")
-_CANDLES: Final = re.compile(r"kline|candle|ohlc|chart", re.IGNORECASE)
+_ROUTES: Final[Mapping[Kind, re.Pattern[str]]] = {
+    Kind.CANDLES: re.compile(r"kline|candle|ohlc|chart", re.IGNORECASE),
+    Kind.TICKERS: re.compile(r"ticker|24hr", re.IGNORECASE),
+    Kind.ORDERBOOKS: re.compile(r"depth|book", re.IGNORECASE),
+    Kind.TRADES: re.compile(r"(?<!re)(?<!post)trade|transactions|deals", re.IGNORECASE),
+}
+"""What the routes of a kind are called."""
 _LATENCY: Final = 0.5
 """Seconds until an answer, taken for granted when the requests under way are bounded."""
 _MOST_AT_ONCE: Final = 8
@@ -33,29 +62,54 @@ def nothing() -> ProviderCapabilities:
     return ProviderCapabilities(contract=CONTRACT_VERSION, tradetypes=("SPOT",), timeframes=("1d",), page_limit=1)
 
 
-def capabilities(exchange: Any, paging: Paging, most: int, tradetypes: tuple[str, ...]) -> ProviderCapabilities:
+def capabilities(
+    exchange: Any, paging: Paging, most: int, trades: int, tradetypes: tuple[str, ...]
+) -> ProviderCapabilities:
     """What an exchange can do.
 
     Args:
         exchange: an instance of ccxt's class for it.
         paging: its way of paging.
-        most: rows in an answer.
+        most: candles in an answer.
+        trades: trades in an answer.
         tradetypes: the kinds of market that are wanted.
     """
-    limit = limit_of(exchange)
+    limit, had = limit_of(exchange), kinds(exchange)
+    candles_at_once = _LATENCY * 1000 / exchange.rateLimit / cost(exchange, Kind.CANDLES)
     return ProviderCapabilities(
         contract=CONTRACT_VERSION,
         tradetypes=tradetypes,
         timeframes=timeframes(exchange),
+        kinds=had,
         page_limit=paging.page_limit(most),
+        batch=batches(exchange),
+        rows={Kind.ORDERBOOKS: LEVELS.get(exchange.id, CAUTIOUS_PAGE), Kind.TRADES: trades},
         anchors=paging.anchors,
         limits=(limit,),
-        costs={Kind.CANDLES: {COST: min(candle_cost(exchange), limit.amount)}},
+        costs={kind: {COST: min(cost(exchange, kind), limit.amount)} for kind in had},
         # Nobody says how late an exchange publishes; what is asked for this late has been there everywhere.
         settle=10_000,
         doubt=600_000,
-        concurrency=max(1, min(_MOST_AT_ONCE, int(_LATENCY * 1000 / exchange.rateLimit / candle_cost(exchange)))),
+        concurrency=max(1, min(_MOST_AT_ONCE, int(candles_at_once))),
     )
+
+
+def kinds(exchange: Any) -> frozenset[Kind]:
+    """The kinds of market data that it has."""
+    return frozenset(kind for kind, name in _METHODS.items() if exchange.has.get(name))
+
+
+def batches(exchange: Any) -> dict[Kind, int]:
+    """Most markets in one call, where it has calls for many."""
+    found = {kind: NAMES for kind, name in MANY.items() if exchange.has.get(name) is True}
+    if Kind.TICKERS in found and exchange.id in ALL_TICKERS:
+        found[Kind.TICKERS] = EVERY
+    return found
+
+
+def levels_to_ask(exchange: Any, tradetype: str, wanted: int) -> int | None:
+    """The levels to name in a call for a book; None: none, so that as many come as the exchange likes."""
+    return wanted or None if tradetype == "SPOT" and exchange.id in LEVELS else None
 
 
 def timeframes(exchange: Any) -> tuple[str, ...]:
@@ -91,13 +145,13 @@ def page_size(exchange: Any, tradetypes: tuple[str, ...]) -> int:
 def limit_of(exchange: Any) -> Limit:
     """One unit each `rateLimit` milliseconds, counted over a second, or over a candle request where that is longer."""
     pace = float(exchange.rateLimit)
-    amount = max(1000 / pace, candle_cost(exchange), 1.0)
+    amount = max(1000 / pace, cost(exchange, Kind.CANDLES), 1.0)
     return Limit(COST, amount, amount * pace / 1000, Window.SLIDING)
 
 
-def candle_cost(exchange: Any) -> float:
-    """The cost of the cheapest of its candle routes. What the one that is taken costs more is paid when it is sent."""
-    return min((cost for cost in _costs(exchange.api) if cost > 0), default=1.0)
+def cost(exchange: Any, kind: Kind) -> float:
+    """The cost of the cheapest of its routes of a kind. What the one taken costs more is paid when it is sent."""
+    return min((one for one in _costs(exchange.api, _ROUTES[kind]) if one > 0), default=1.0)
 
 
 def _limits(features: Any) -> Iterator[int]:
@@ -110,12 +164,12 @@ def _limits(features: Any) -> Iterator[int]:
             yield from _limits(features.get(part))
 
 
-def _costs(tree: Any) -> Iterator[float]:
-    """The costs of candle routes in the tree of routes."""
+def _costs(tree: Any, called: re.Pattern[str]) -> Iterator[float]:
+    """The costs of the routes that are called so, in the tree of routes."""
     if not isinstance(tree, Mapping):
         return
     for name, inner in tree.items():
         if isinstance(inner, Mapping) and "cost" not in inner:
-            yield from _costs(inner)
-        elif _CANDLES.search(str(name)):
+            yield from _costs(inner, called)
+        elif called.search(str(name)):
             yield float(inner["cost"] if isinstance(inner, Mapping) else inner)

@@ -1,7 +1,9 @@
 """ccxt's class of an exchange, made to ask at our gate and to tell what the wire really said."""
 
+import json
 from collections.abc import Mapping
 from contextvars import ContextVar
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -71,14 +73,57 @@ def metered(base: type[Any], context: PluginContext) -> type[Any]:
             CALL.get().rows = [self.parse_ohlcv(row, market) for row in ohlcvs]
             return list(CALL.get().rows or ())
 
+        def parse_trades(
+            self, trades: Any, market: Any = None, since: Any = None, limit: Any = None, params: Any = None
+        ) -> list[Any]:
+            """Read trades and keep them all, in the wire's order: ccxt sorts those of one moment by their ids' text."""
+            rows = [self.parse_trade(row, market) for row in self.to_array(trades)]
+            CALL.get().rows = rows
+            return list(rows)
+
+        # What reads numbers. Where they matter to the last digit, no float comes in between.
+
+        def on_json_response(self, response_body: str) -> Any:
+            """Read a body; in an exact call numbers with a point stay text, as they do in ccxt for JavaScript."""
+            if _exact():
+                return json.loads(response_body, parse_float=str)
+            return super().on_json_response(response_body)
+
+        def parse_number(self, value: Any, default: Any = None) -> Any:
+            """A number of ccxt's structures."""
+            if value is None or not _exact():
+                return super().parse_number(value, default)
+            try:
+                return Decimal(str(value))
+            except InvalidOperation:
+                return default
+
+        def safe_float(self, dictionary: Any, key: Any, default_value: Any = None) -> Any:
+            """What ccxt reads the levels of books with."""
+            read = self.safe_number if _exact() else super().safe_float
+            return read(dictionary, key, default_value)
+
+        def safe_timestamp(self, dictionary: Any, key: Any, default_value: Any = None) -> Any:
+            """Milliseconds of what is told in seconds; ccxt's own product of floats loses one now and then."""
+            if not _exact():
+                return super().safe_timestamp(dictionary, key, default_value)
+            text = self.safe_string(dictionary, key)
+            return default_value if text is None else int(Decimal(text) * 1000)
+
     return Metered
+
+
+def _exact() -> bool:
+    """Whether the digits matter. Outside of a call, when ccxt reads its own description, they do not."""
+    call = CALL.get(None)
+    return call is not None and call.exact
 
 
 def configuration(timeout: float, options: Mapping[str, Any]) -> dict[str, Any]:
     """What the class is built with.
 
-    Nothing is sent twice, nothing waits but at our gate, and no answer's body is kept alive. Numbers stay floats: ccxt
-    compares and adds them here and there, and cannot read its own Decimals again.
+    Nothing is sent twice, nothing waits but at our gate, and no answer's body is kept alive. Numbers stay floats but in
+    exact calls: ccxt compares and adds those of markets here and there, and cannot read its own Decimals again.
     """
     return {
         "enableRateLimit": False,

@@ -1,14 +1,16 @@
-"""Any exchange that ccxt knows: markets, candles, the exchange's clock."""
+"""Any exchange that ccxt knows: markets, candles, tickers, order books, trades, the exchange's clock."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import groupby
 from typing import Any, Final, Literal
 
 import aiohttp
 from pydantic import AnyHttpUrl, Field, PositiveFloat
 
-from candle_ccxt import describe, markets
+from candle_ccxt import describe, markets, state, trades
 from candle_ccxt.calls import COST, Call, calling
 from candle_ccxt.errors import PAUSE, translated
 from candle_ccxt.exchange import configuration, metered, redirected, session
@@ -40,6 +42,7 @@ FRESH: Final = 600_000
 """Milliseconds for which a listing answers for a market that is asked for by name."""
 
 Ways = Literal["forward", "backward", "bounded", "newest"]
+TradeWays = Literal["forward", "backward", "newest"]
 Tradetype = Literal["SPOT", "SWAP", "FUTURE"]
 
 
@@ -57,6 +60,8 @@ class CcxtProvider:
             tradetypes: kinds of market to list; all that the exchange has, if left out.
             paging: how its candles are paged, where ccxt's source was not looked at: see `candle_ccxt.paging`.
             page_limit: most candles in one answer, where ccxt does not know or is wrong.
+            trades: how its trades are paged, where ccxt's source was not looked at: see `candle_ccxt.trades`.
+            trades_limit: most trades in one answer, where that is not known or wrong.
             options: ccxt's own ``options`` for it.
             timeout: seconds until an unanswered request is given up.
             rest_url: a host to ask instead of the exchange's; paths stay as they are.
@@ -66,6 +71,8 @@ class CcxtProvider:
         tradetypes: tuple[Tradetype, ...] | None = Field(default=None, min_length=1)
         paging: Ways | None = None
         page_limit: int | None = Field(default=None, ge=1)
+        trades: TradeWays | None = None
+        trades_limit: int | None = Field(default=None, ge=1)
         options: Mapping[str, Any] = {}
         timeout: PositiveFloat = 20.0
         rest_url: AnyHttpUrl | None = None
@@ -85,42 +92,102 @@ class CcxtProvider:
             raise ConfigError(f"ccxt has no candles of {self._id!r}")
         self._tradetypes: tuple[str, ...] = settings.tradetypes or describe.tradetypes(exchange)
         self._most = settings.page_limit or describe.page_size(exchange, self._tradetypes)
-        self.capabilities = describe.capabilities(exchange, self._paging, self._most, self._tradetypes)
+        self._trade_way = trades.way_of(self._id, settings.trades, settings.trades_limit)
+        self.capabilities = describe.capabilities(
+            exchange, self._paging, self._most, self._trade_way.most, self._tradetypes
+        )
         exchange.most_at_once = self.capabilities.limits[0].amount
         exchange.options.update(describe.parts_to_list(exchange, self._tradetypes))
         if settings.rest_url is not None:
             exchange.urls["api"] = redirected(exchange.urls["api"], str(settings.rest_url))
         self._ccxt = exchange
 
-    # ── candles ─────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── market data ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @hookimpl
+    def candle_split(self, request: FetchRequest) -> list[FetchRequest] | None:
+        """The calls for tickers, order books or trades; candles are left to the kernel.
+
+        Raises:
+            BadRequestError: trades that cannot all be had the exchange's way.
+        """
+        able, kind = self.capabilities, request.kind
+        if kind is Kind.CANDLES:
+            return None
+        request = replace(request, costs=able.cost(kind))
+        if kind is Kind.TRADES:
+            return [self._trade_way.call(replace(request, markets=(one,))) for one in request.markets]
+        if kind is Kind.ORDERBOOKS:
+            request = replace(request, limit=min(request.limit, able.most_rows(kind)))
+        most, calls = able.most_markets(kind), list[FetchRequest]()
+        # Exchanges tell different kinds of market on different routes, and ccxt asks one of them in a call.
+        for _, group in groupby(request.markets, key=lambda market: (market.tradetype, market.settle)):
+            alike = tuple(group)
+            calls += [replace(request, markets=alike[at : at + most]) for at in range(0, len(alike), most)]
+        return calls
 
     @hookimpl
     async def candle_fetch(self, request: FetchRequest) -> Page:
-        """One answer of `fetch_ohlcv`, read by the exchange's way of paging.
+        """One answer of any kind that the exchange has.
 
-        The first asks for the markets as well, without which ccxt knows no candles; that is paid for beside.
+        The first asks for the markets as well, without which ccxt knows none; that is paid for beside.
 
         Raises:
-            BadRequestError: not candles of a span counted from an end that it can count from, or refused.
+            BadRequestError: nothing that it can be asked for, or refused.
             ProviderError: any other of its children; `MarketGoneError` for a market that is not listed any more.
         """
         self._check(request)
         await self._list(unless_known=True)
+        ask = {
+            Kind.CANDLES: self._candles,
+            Kind.TICKERS: self._tickers,
+            Kind.ORDERBOOKS: self._books,
+            Kind.TRADES: self._trades,
+        }
+        return await ask[request.kind](request)
+
+    async def _candles(self, request: FetchRequest) -> Page:
+        """One answer of `fetch_ohlcv`, read by the exchange's way of paging."""
         exchange, market = self._exchange, request.market
-        listed = exchange.markets.get(market.ccxt_symbol)
-        # A name may have passed to another market meanwhile.
-        if listed is None or listed["id"] != market.native_id:
-            raise MarketGoneError(
-                f"{self._id} lists no {market.ccxt_symbol!r} that is {market.native_id!r} (any more); what is stored "
-                "stays"
-            )
+        self._listed(request)
         step = int(exchange.parse_timeframe(request.timeframe)) * 1000
         ask = self._paging.ask(request, step, self._most)
         parameters = {} if ask.until is None else {"until": ask.until}
-        with calling(request.costs.get(COST, 0)) as call, translated(call, request):
+        with self._asked(request) as call:
             answer = await exchange.fetch_ohlcv(market.ccxt_symbol, request.timeframe, ask.since, ask.limit, parameters)
         batch = batch_of(answer if call.rows is None else call.rows)
         return self._paging.read(request, ask, Heard(batch, call.moment, call.size), step)
+
+    async def _tickers(self, request: FetchRequest) -> Page:
+        exchange, listed = self._exchange, self._listed(request)
+        names = [market.ccxt_symbol for market in listed]
+        with self._asked(request, exact=True) as call:
+            if len(names) == 1:
+                found = {names[0]: await exchange.fetch_ticker(names[0])}
+            else:
+                found = await exchange.fetch_tickers(names)
+        tickers = state.tickers_of(found, listed, call.moment)
+        return Page(request=request, tickers=tickers, answered_at=call.moment, size=call.size)
+
+    async def _books(self, request: FetchRequest) -> Page:
+        exchange, listed, wanted = self._exchange, self._listed(request), request.limit
+        names = [market.ccxt_symbol for market in listed]
+        levels = describe.levels_to_ask(exchange, request.markets[0].tradetype, wanted)
+        with self._asked(request, exact=True) as call:
+            if len(names) == 1:
+                found = {names[0]: await exchange.fetch_order_book(names[0], levels)}
+            else:
+                found = await exchange.fetch_order_books(names, levels)
+        books = state.books_of(found, listed, call.moment, wanted)
+        return Page(request=request, orderbooks=books, answered_at=call.moment, size=call.size)
+
+    async def _trades(self, request: FetchRequest) -> Page:
+        market, ask = request.market, self._trade_way.ask(request)
+        (listed,) = self._listed(request).values()
+        with self._asked(request, exact=True) as call:
+            answer = await self._exchange.fetch_trades(market.ccxt_symbol, ask.since, ask.limit, dict(ask.parameters))
+        found = state.trades_of(answer if call.rows is None else call.rows, market, listed)
+        return self._trade_way.read(request, ask, trades.Told(found, call.moment, call.size))
 
     @hookimpl
     def candle_decode(self, raw: Any) -> CandleBatch:
@@ -215,6 +282,28 @@ class CcxtProvider:
                 self.context.budget.pause(error.retry_after or PAUSE)
                 raise
 
+    @contextmanager
+    def _asked(self, request: FetchRequest, *, exact: bool = False) -> Iterator[Call]:
+        """A call on the kernel's account."""
+        with calling(request.costs.get(COST, 0), exact=exact) as call, translated(call, request):
+            yield call
+
+    def _listed(self, request: FetchRequest) -> dict[Market, Mapping[str, Any]]:
+        """Those of the markets asked for that are listed, with ccxt's structures of them.
+
+        Raises:
+            MarketGoneError: none of them is.
+        """
+        # A name may have passed to another market meanwhile.
+        found = {market: self._exchange.markets.get(market.ccxt_symbol) for market in request.markets}
+        kept = {market: one for market, one in found.items() if one is not None and one["id"] == market.native_id}
+        if not kept:
+            gone = request.markets[0]
+            raise MarketGoneError(
+                f"{self._id} lists no {gone.ccxt_symbol!r} that is {gone.native_id!r} (any more); what is stored stays"
+            )
+        return kept
+
     def _matching(self, query: MarketQuery) -> list[Market]:
         found = markets.parse_all(
             self._exchange.markets.values(), self.context.name.upper(), int(self._exchange.precisionMode)
@@ -229,9 +318,12 @@ class CcxtProvider:
         ]
 
     def _check(self, request: FetchRequest) -> None:
-        able = self.capabilities
-        asked_well = request.kind is Kind.CANDLES and request.anchor in able.anchors and request.source in able.sources
-        if not asked_well or request.span is None or request.timeframe not in able.timeframes:
+        able, kind = self.capabilities, request.kind
+        if kind not in able.kinds or request.source not in able.sources:
+            raise BadRequestError(f"{self._id} is asked for {', '.join(sorted(able.kinds))}, not for {request!r}")
+        if kind is Kind.CANDLES and (
+            request.anchor not in able.anchors or request.span is None or request.timeframe not in able.timeframes
+        ):
             raise BadRequestError(
                 f"{self._id} is asked for candles ({', '.join(able.timeframes)}) of a span counted from the "
                 f"{' or the '.join(able.anchors)}, not for {request!r}"
