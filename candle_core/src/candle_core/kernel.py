@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from candle_core.budget import Budget, Remote, SharedStore, cache_root, host_of
-from candle_core.cache import Keeper, LocalCache
+from candle_core.cache import FileCache, Keeper, LocalCache
 from candle_core.clock import ExchangeClock, SystemClock
 from candle_core.config import LOCAL_BUDGET, Config, PluginTable
 from candle_core.directory import Directory
@@ -132,7 +132,9 @@ class Kernel:
             self.dispatch.add_everywhere(name, plugin)
             self._extensions.append(name)
         self.cache: Cache = self._backend("candle_cache", "cache", config.cache.backend)
-        self.keeper = Keeper(self.cache, self.clock, ttl=config.cache.ttl, keep=config.cache.keep)
+        self.keeper = Keeper(
+            self.cache, self.clock, ttl=config.cache.ttl, keep=config.cache.keep, count=self.statistics.looked_up
+        )
         self.directory = Directory(self)
         if config.budget.backend != LOCAL_BUDGET:
             self._limits = self._backend("candle_budget_store", "budget", config.budget.backend)
@@ -196,7 +198,7 @@ class Kernel:
         for store, writer in self._writers.items():
             await self.schedules[store].stop()
             await writer.close()
-        names = [*self.providers, *(storage.name for storage in self._storages.values()), *self._extensions]
+        names = [*self.providers, *(storage.name for storage in self._storages.values()), *self._extensions, DEFAULTS]
         results = await asyncio.gather(*(self.dispatch.close(name) for name in names), return_exceptions=True)
         for name, result in zip(names, results, strict=True):
             if isinstance(result, BaseException):
@@ -245,11 +247,21 @@ class KernelDefaults:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        self._files: list[FileCache] = []
 
     @hookimpl(trylast=True)
     def candle_cache(self, name: str) -> Cache | None:
         """The caches that need no plugin."""
+        if name == "file":
+            self._files.append(FileCache(cache_root() / "cache.sqlite3"))
+            return self._files[-1]
         return LocalCache() if name == "memory" else None
+
+    @hookimpl
+    async def candle_close(self) -> None:
+        """Let go of what it offered."""
+        for file in self._files:
+            await file.close()
 
     @hookimpl(trylast=True)
     def candle_split(self, request: FetchRequest) -> list[FetchRequest]:

@@ -51,6 +51,22 @@ def test_exchanges_and_kinds_are_counted_apart() -> None:
     ]
 
 
+def test_how_often_a_cache_had_what_was_wanted() -> None:
+    collector = Collector()
+    for hit in (False, True, True, True):
+        collector.looked_up("market:info:binance", hit)
+    collector.looked_up("precision:cache:upbit", False)
+    collector.looked_up("supported:exchanges", False)  # nobody's
+    collector.hit("upbit", Kind.TICKERS, 1, misses=2)
+    told = {(entry.exchange, entry.kind): (entry.hits, entry.misses, entry.hit_rate) for entry in collector.told()}
+    assert told == {
+        ("BINANCE", "markets"): (3, 1, 0.75),
+        ("UPBIT", "precision"): (0, 1, 0),
+        ("UPBIT", "tickers"): (1, 2, 1 / 3),
+    }
+    assert CallStatistics(exchange="X", kind="candles").hit_rate is None
+
+
 def test_an_error_is_counted_once_by_its_type_and_has_no_latency() -> None:
     collector, error = Collector(), TransientError("reset")
     with pytest.raises(TransientError), collector.call("binance", "candles"):

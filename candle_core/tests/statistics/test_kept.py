@@ -57,7 +57,7 @@ def test_a_sandbox_is_counted_apart(tmp_path: Path) -> None:
 
 
 def test_everything_survives_the_way_through_the_file(tmp_path: Path) -> None:
-    full = Counts(1, 2, 3, 4, 5, 6, 7.5, {"weight": 8.25}, {"X": 9}, Histogram({-10: 1, 10: 2}))
+    full = Counts(1, 2, 3, 4, 5, 6, 7, 8.5, {"weight": 8.25}, {"X": 9}, Histogram({-10: 1, 10: 2}))
     assert Counts.of_json(json.loads(json.dumps(full.to_json()))).told(KEY) == full.told(KEY)
     kept(tmp_path).add(TODAY, {KEY: full}, False)
     assert kept(tmp_path).read(0) == (full.told(KEY),)

@@ -183,5 +183,6 @@ async def test_hits_of_a_cache_are_counted_here_and_in_the_statistics(
             await coordinator.get_ticker_data(LargeTickerRequest(exchange="BINANCE", symbols=("BTC/USDT",)))
         last, own = await scrape(port), (await candles.statistics()).of("BINANCE", "tickers")
     kind = {"exchange": "BINANCE", "kind": "tickers"}
-    assert (last.value("candle_cache_hits_total", **kind), last.value("candle_requests_total", **kind)) == (2, 1)
-    assert (own.hits, own.calls, own.rows) == (2, 1, 1)
+    names = ("candle_cache_hits_total", "candle_cache_misses_total", "candle_requests_total")
+    assert [last.value(name, **kind) for name in names] == [2, 1, 1]
+    assert (own.hits, own.misses, own.hit_rate, own.calls, own.rows) == (2, 1, 2 / 3, 1, 1)

@@ -19,6 +19,7 @@ class CallStatistics:
         retries: calls that repeat one which failed, or which the exchange refused for now.
         pauses: how often the exchange demanded one (429, 418).
         hits: wishes that a cache fulfilled without a call.
+        misses: wishes of which it had nothing, or nothing fresh, whatever became of them then.
         rows: candles, tickers, order books, trades or markets that came.
         size: bytes that came, as far as the provider tells.
         spent: limit → what was taken from it, in its own unit.
@@ -35,6 +36,7 @@ class CallStatistics:
     retries: int = 0
     pauses: int = 0
     hits: int = 0
+    misses: int = 0
     rows: int = 0
     size: int = 0
     spent: Mapping[str, float] = field(default_factory=dict)
@@ -43,6 +45,12 @@ class CallStatistics:
     p50: float | None = None
     p90: float | None = None
     p99: float | None = None
+
+    @property
+    def hit_rate(self) -> float | None:
+        """The share of wishes that a cache fulfilled, 0 … 1; None where it was not asked."""
+        wishes = self.hits + self.misses
+        return self.hits / wishes if wishes else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -205,8 +205,8 @@ class MarketDataCoordinator:
             request_seconds=tuple(meter.seconds),
             time_range=(to_datetime(min(moments)), to_datetime(max(moments) + 1)) if moments else None,
         )
-        if report.cache_hits:
-            self._kernel.statistics.hit(request.exchange, kind, report.cache_hits)
+        misses = report.symbols - report.cache_hits - report.joined
+        self._kernel.statistics.hit(request.exchange, kind, report.cache_hits, misses)
         told = ("symbols", "failed", "rows", "requests", "retries", "cache_hits", "joined", "size")
         data = {name: getattr(report, name) for name in told}
         await self._kernel.emit("coordinator.finished", kind=kind, exchange=request.exchange, **data)

@@ -17,6 +17,10 @@ MARKETS: Final = "markets"
 """The kind of a listing."""
 WARMUP: Final = "warmup"
 """The kind of a session's first questions."""
+PRECISION: Final = "precision"
+"""The kind of what is kept of ticks and minima."""
+_FAMILIES: Final = {"market:info": MARKETS, "precision:cache": PRECISION}
+"""Kinds by what the keys of the cache begin with; the exchange follows."""
 EVERY: Final = 60.0
 """Seconds after which counts are handed on."""
 
@@ -110,9 +114,17 @@ class Collector:
         """
         return Call(self, _key(provider, kind), costs or {})
 
-    def hit(self, provider: str, kind: str, count: int = 1) -> None:
-        """Count wishes that a cache fulfilled."""
-        self.counts(_key(provider, kind)).hits += count
+    def hit(self, provider: str, kind: str, count: int = 1, misses: int = 0) -> None:
+        """Count wishes that a cache fulfilled, and those that it did not."""
+        counts = self.counts(_key(provider, kind))
+        counts.hits += count
+        counts.misses += misses
+
+    def looked_up(self, key: str, hit: bool) -> None:
+        """Count what the keeper was asked for; a key that names no exchange is not counted."""
+        family, _, provider = key.rpartition(":")
+        if family in _FAMILIES:
+            self.hit(provider, _FAMILIES[family], int(hit), int(not hit))
 
     def latest(self) -> Call | None:
         """The latest call of this task, under way or over."""

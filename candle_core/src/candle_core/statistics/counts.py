@@ -9,7 +9,7 @@ from candle_hookspecs import CallStatistics, Costs
 Key: TypeAlias = tuple[str, str]
 """An exchange in upper case, and a kind."""
 
-_PLAIN: Final = ("calls", "retries", "pauses", "hits", "rows", "size", "seconds")
+_PLAIN: Final = ("calls", "retries", "pauses", "hits", "misses", "rows", "size", "seconds")
 
 
 @dataclass(slots=True)
@@ -20,6 +20,7 @@ class Counts:
     retries: int = 0
     pauses: int = 0
     hits: int = 0
+    misses: int = 0
     rows: int = 0
     size: int = 0
     seconds: float = 0.0

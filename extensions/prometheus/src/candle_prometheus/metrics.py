@@ -34,6 +34,7 @@ class Metrics:
         self._pauses = Counter("candle_pauses", "Pauses that the exchange demanded", KIND, registry=registry)
         self._paused = Counter("candle_pause_seconds", "How long these pauses were", KIND, registry=registry)
         self._hits = Counter("candle_cache_hits", "Wishes fulfilled without a request", KIND, registry=registry)
+        self._misses = Counter("candle_cache_misses", "Wishes that took a request", KIND, registry=registry)
         self._saved = Counter("candle_saved_rows", "Candles committed", ("exchange",), registry=registry)
         self._events = Counter("candle_events", "What happened", ("event",), registry=registry)
 
@@ -67,7 +68,9 @@ class Metrics:
                 self._pauses.labels(*_named(event, "provider")).inc()
                 self._paused.labels(*_named(event, "provider")).inc(float(data["seconds"]))
             case "coordinator.finished":
-                self._hits.labels(*_named(event, "exchange")).inc(float(data["cache_hits"]))
+                hits, joined, wishes = (float(data[name]) for name in ("cache_hits", "joined", "symbols"))
+                self._hits.labels(*_named(event, "exchange")).inc(hits)
+                self._misses.labels(*_named(event, "exchange")).inc(wishes - hits - joined)
             case "save.committed" if event.symbol is not None:
                 self._saved.labels(event.symbol.exchange).inc(float(data["rows"]))
 
