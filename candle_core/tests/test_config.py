@@ -94,7 +94,11 @@ def test_settings_are_the_plugins_own(folder: Path) -> None:
         ("\n[provider.binance]\n", ["line 2", "'provider'", "did you mean 'providers'"]),
         (
             "[banana]\n",
-            ["line 1", "'banana'", "valid here: batch, budget, cache, collect, defaults, extensions, providers"],
+            [
+                "line 1",
+                "'banana'",
+                "valid here: accounts, batch, budget, cache, collect, defaults, extensions, providers",
+            ],
         ),
         ("defaults = 3\n", ["line 1", "[defaults]"]),
         ('[defaults]\n\nexchnage = "BINANCE"\n', ["line 3", "'exchnage'", "did you mean 'exchange'"]),
@@ -137,9 +141,13 @@ def test_a_wrong_file(folder: Path, text: str, words: list[str]) -> None:
         ("providers.example.timeout = 'long'\n", ["line 1", "'timeout'"]),
         ("[providers.example.inner]\ndept = 3\n", ["line 2", "'dept'", "did you mean 'depth'"]),
         ("[providers.example.inner]\ndepth = 'x'\n", ["line 2", "'inner.depth'"]),
-        ("[[providers.example.inners]]\ndept = 3\n", ["'dept'", "did you mean 'depth'"]),
+        ("[[providers.example.inners]]\ndept = 3\n", ["line 2", "'dept'", "did you mean 'depth'"]),
+        (
+            "[[providers.example.inners]]\n[[providers.example.inners]]\ndept = 3\n",
+            ["line 3", "'dept'", "did you mean 'depth'"],
+        ),
     ],
-    ids=["typo", "type", "dotted", "nested-typo", "nested-type", "listed-typo"],
+    ids=["typo", "type", "dotted", "nested-typo", "nested-type", "listed-typo", "typo-in-the-second"],
 )
 def test_a_wrong_table(folder: Path, text: str, words: list[str]) -> None:
     write(folder, text)
@@ -227,8 +235,7 @@ def test_no_error_shows_a_secret(folder: Path, table: str) -> None:
     with pytest.raises(ConfigError) as caught:
         settings_of(load_config())
     assert SECRET not in str(caught.value)
-    assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__, "pydantic's own error shows its input"
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None), "pydantic's own error shows its input"
 
 
 def test_no_error_shows_a_secret_that_was_looked_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

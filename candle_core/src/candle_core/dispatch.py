@@ -7,9 +7,11 @@ import inspect
 import os
 import sys
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar, cast
 
 from candle_core.registry import Registered, new_manager, register
+from candle_core.secrets import REDACTOR, scrubbed, scrubbed_value
 from candle_core.statistics import MARKETS, WARMUP, Collector, rows_of
 from candle_hookspecs import (
     Action,
@@ -63,7 +65,7 @@ class Dispatch:
         self._targets: dict[str, Registered] = {}
         self._everywhere: dict[str, Registered] = {}
         if os.environ.get(TRACE):
-            self._manager.trace.root.setwriter(sys.stderr.write)
+            self._manager.trace.root.setwriter(lambda text: sys.stderr.write(REDACTOR.scrub(text)))
             self._manager.enable_tracing()
 
     def add_target(self, name: str, plugin: object) -> None:
@@ -94,10 +96,10 @@ class Dispatch:
             raise MissingHookError(f"plugin {name!r} does not implement {hook!r}")
         try:
             return self._manager.subset_hook_caller(hook, self._not_meant(name, hook))(**arguments)
-        except CandleError:
-            raise
-        except Exception as error:
-            raise _broken(name, hook, error) from error
+        except Exception as error:  # noqa: BLE001 - raised again, as one of ours
+            failure = _told(name, hook, error)
+        # Not where it was caught: Python would chain the original to it.
+        raise failure
 
     def _not_meant(self, name: str, hook: str) -> set[Registered]:
         """The other targets; and, as everybody closes for himself, whoever else would close."""
@@ -114,12 +116,14 @@ class Dispatch:
             MissingHookError, BrokenPluginError: as in `call`; also when the answer is not of the expected type.
         """
         awaitable: Awaitable[Any] = self.call(name, hook, **arguments)
+        answer: Any = None
+        failure: CandleError | None = None
         try:
             answer = await awaitable
-        except CandleError:
-            raise
-        except Exception as error:
-            raise _broken(name, hook, error) from error
+        except Exception as error:  # noqa: BLE001 - raised again, as one of ours
+            failure = _told(name, hook, error)
+        if failure is not None:
+            raise failure  # not where it was caught: Python would chain the original to it
         if not isinstance(answer, expected):
             raise BrokenPluginError(
                 f"plugin {name!r}: {hook!r} must return {expected.__name__}, not {type(answer).__name__}"
@@ -136,13 +140,14 @@ class Dispatch:
     async def tell(self, event: Event) -> list[BaseException]:
         """Give an event to every extension; one that raises harms nobody. Returns what was raised."""
         raised: list[BaseException] = []
+        event = replace(event, data={key: scrubbed_value(value) for key, value in event.data.items()})
         for impl in self._manager.hook.candle_event.get_hookimpls():
             try:
                 answer = impl.function(event)
                 if inspect.isawaitable(answer):
                     await answer
             except Exception as error:  # noqa: BLE001 - handed to the caller, who logs it
-                raised.append(error)
+                raised.append(scrubbed(error))
         return raised
 
     async def close(self, name: str) -> None:
@@ -151,8 +156,14 @@ class Dispatch:
             await self.ask(name, "candle_close", type(None))
 
 
-def _broken(name: str, hook: str, error: Exception) -> BrokenPluginError:
-    return BrokenPluginError(f"plugin {name!r} raised {type(error).__name__} in {hook!r}: {error}")
+def _told(name: str, hook: str, error: Exception) -> CandleError:
+    """An error of ours that shows no secret."""
+    clean = scrubbed(error)
+    if isinstance(clean, CandleError):
+        return clean
+    broken = BrokenPluginError(f"plugin {name!r} raised {type(clean).__name__} in {hook!r}: {clean}")
+    broken.__cause__ = clean
+    return broken
 
 
 class ProviderHooks:

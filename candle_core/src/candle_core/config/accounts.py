@@ -1,0 +1,100 @@
+"""``[[accounts]]``: who the user is at the exchanges, and where his keys are kept."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, SecretStr
+from pydantic_core import PydanticCustomError
+
+from candle_core.config.source import Keys, Source
+from candle_core.config.tables import Values
+from candle_core.config.validation import check, look_up
+from candle_core.secrets import FORMS, REDACTOR, SecretSource
+from candle_hookspecs import Account, ConfigError
+
+KEYS: Final = ("api_key", "api_secret", "passphrase")
+"""What an account may have, as an exchange calls it."""
+
+
+def _read_key(written: object) -> SecretSource | SecretStr:
+    if isinstance(written, SecretStr):
+        return written
+    if isinstance(written, str):
+        raise PydanticCustomError("clear", "a key does not stand here in clear; write " + FORMS)
+    if (source := SecretSource.read(written)) is None:
+        raise PydanticCustomError("source", "this tells not where the key is kept; write " + FORMS)
+    return source
+
+
+_Key = Annotated[SecretSource | SecretStr, PlainValidator(_read_key)]
+
+
+class _Written(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    name: str = Field(min_length=1)
+    exchange: str = Field(min_length=1)
+    active: bool = True
+    api_key: _Key | None = None
+    api_secret: _Key | None = None
+    passphrase: _Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTable:
+    """One of ``[[accounts]]``.
+
+    Attributes:
+        name: the user's own name for it.
+        exchange: lower case, the provider's name.
+        active: an account that is not is never used.
+        keys: of `KEYS` those that it has: where each is kept, or what a program gave; never printed.
+        path: the table's keys in the file.
+    """
+
+    name: str
+    exchange: str
+    active: bool
+    keys: Values
+    path: Keys
+
+    def find(self, key: str, source: Source) -> SecretStr:
+        """One of its keys, looked up.
+
+        Raises:
+            ConfigError: it is not found.
+        """
+        kept = self.keys[key]
+        if isinstance(kept, SecretSource):
+            kept = SecretStr(look_up(kept, (*self.path, key), source, self.name))
+        REDACTOR.remember(kept.get_secret_value())
+        return SecretStr(kept.get_secret_value())
+
+    def reveal(self, source: Source) -> Account:
+        """The account with its keys looked up.
+
+        Raises:
+            ConfigError: one is not found.
+        """
+        found = {key: self.find(key, source) for key in self.keys}
+        return Account(name=self.name, exchange=self.exchange, active=self.active, **found)
+
+
+def read_accounts(written: object, source: Source) -> Iterator[AccountTable]:
+    """The accounts, in the order of the file.
+
+    Raises:
+        ConfigError: no list of tables, an unknown key, a key in clear, a name given twice.
+    """
+    if not isinstance(written, list | tuple) or not all(isinstance(one, Mapping) for one in written):
+        raise ConfigError(f"{source.place(('accounts',))}: 'accounts' is a list of tables; write [[accounts]]")
+    names = set()
+    for number, values in enumerate(written):
+        path = ("accounts", str(number))
+        account = check(_Written, values, values, path, source)
+        if account.name in names:
+            raise ConfigError(f"{source.place((*path, 'name'))}: there is another account called {account.name!r}")
+        names.add(account.name)
+        keys: dict[str, Any] = {key: kept for key in KEYS if (kept := getattr(account, key)) is not None}
+        yield AccountTable(account.name, account.exchange.lower(), account.active, Values(keys), path)
