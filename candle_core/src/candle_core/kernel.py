@@ -15,6 +15,7 @@ from candle_core.discovery import InstalledPlugin, PluginKind, find_plugin, inst
 from candle_core.dispatch import Dispatch, ProviderHooks, StorageHooks
 from candle_core.groups import group
 from candle_core.plan import cut
+from candle_core.secrets import guarded, scrubbed
 from candle_core.sessions import SessionGrid
 from candle_core.statistics import Collector, KeptStatistics
 from candle_core.timeframes import Grid
@@ -220,24 +221,27 @@ class Kernel:
         installed = find_plugin(kind, table.plugin)
         plugin_class = installed.load()
         settings = self.config.settings(table, getattr(plugin_class, "Settings", Settings))
-        remote, clock = Remote.of(table.name, settings), ExchangeClock(self.clock)
+        account = self.config.account(table.name) if kind is PluginKind.PROVIDER else None
+        remote, clock = Remote.of(table.name, settings, account), ExchangeClock(self.clock)
         budget = Budget(self.clock, clock, self._limits, remote, self.statistics.spend)
         context = PluginContext(
             name=table.name,
             clock=self.clock,
             base_dir=self.config.base_dir,
             cache_dir=cache_root() / table.name,
-            logger=logging.getLogger(f"candle.{table.name}"),
+            logger=guarded(f"candle.{table.name}"),
             budget=budget,
         )
+            account=account,
         try:
             return plugin_class(settings, context), budget
-        except CandleError:
-            raise
-        except Exception as error:
-            raise BrokenPluginError(
-                f"{installed}, configured in {table.header}, cannot be built: {type(error).__name__}: {error}"
-            ) from error
+        except Exception as error:  # noqa: BLE001 - raised again, as one of ours
+            cause = scrubbed(error)
+        if isinstance(cause, CandleError):
+            raise cause
+        raise BrokenPluginError(
+            f"{installed}, configured in {table.header}, cannot be built: {type(cause).__name__}: {cause}"
+        ) from cause
 
 
 class KernelDefaults:

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import platformdirs
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from candle_hookspecs import Limit, Scope, StoreBusyError
+from candle_hookspecs import Account, Limit, Scope, StoreBusyError
 
 CACHE_DIR: Final = "CANDLE_CACHE_DIR"
 """The environment variable that names another folder for caches."""
@@ -181,7 +181,7 @@ class Remote:
     Attributes:
         name: the provider's.
         hosts: those in its settings that are not the default: a sandbox, a mirror.
-        account: stands for the secrets in its settings.
+        account: stands for the account that is used, and the secrets in its settings.
     """
 
     name: str
@@ -189,8 +189,8 @@ class Remote:
     account: str = ""
 
     @classmethod
-    def of(cls, name: str, settings: BaseModel) -> "Remote":
-        """Read it from a provider's settings."""
+    def of(cls, name: str, settings: BaseModel, account: Account | None = None) -> "Remote":
+        """Read it from a provider's settings, and the key of the account that it is given."""
         hosts, secrets = set(), hashlib.sha256()
         for key, field in type(settings).model_fields.items():
             value = getattr(settings, key)
@@ -198,6 +198,8 @@ class Remote:
                 secrets.update(f"{key}={value.get_secret_value()!r};".encode())
             elif (host := host_of(value)) and host != host_of(field.default):
                 hosts.add(host)
+        if account is not None and account.api_key is not None:
+            secrets.update(account.api_key.get_secret_value().encode())
         return cls(name, tuple(sorted(hosts)), secrets.hexdigest()[:16])
 
     def pool(self, limit: Limit | None = None) -> str:
