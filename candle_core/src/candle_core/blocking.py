@@ -82,6 +82,7 @@ class Candles:
         self.portal = portal
 
     markets = _Blocking(manager.Candles.markets)
+    precision = _Blocking(manager.Candles.precision)
     symbols = _Blocking(manager.Candles.symbols)
     slots = _Blocking(manager.Candles.slots)
     verify = _Blocking(manager.Candles.verify)

@@ -1,6 +1,7 @@
 """The catalogue: from what a person types to a registered symbol."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from candle_core.kernel import Kernel
@@ -41,6 +42,29 @@ class Catalogue:
             BadInputError: no timeframe, or arguments that contradict the symbol. UnknownTimeframeError: not a
             timeframe.
         """
+        query = self._query(symbol, timeframe, exchange, tradetype)
+        if query.timeframe is None:
+            raise BadInputError(f"no timeframe for {symbol!r}; pass one like '1m'")
+        parse_timeframe(query.timeframe)
+        return query
+
+    async def market(self, symbol: SymbolLike, exchange: str | None, tradetype: str | None) -> Market:
+        """The one market that is meant, in whatever timeframe: as registered, else as the exchange lists it.
+
+        Nothing is registered, and the exchange is asked only for a market that the database does not know.
+
+        Raises:
+            UnknownMarketError: the exchange does not list it. BadInputError: several match. ConfigError: see `query`.
+            ProviderError: the exchange did not answer.
+        """
+        query = replace(self._query(symbol, None, exchange, tradetype), timeframe=None)
+        records = await self._kernel.storage().symbols(query)
+        markets = dict.fromkeys(record.market for record in records if record.market.native_id)
+        return _one(list(markets), str(symbol)) or await self._listed(query)
+
+    def _query(
+        self, symbol: SymbolLike, timeframe: str | None, exchange: str | None, tradetype: str | None
+    ) -> SymbolQuery:
         if isinstance(symbol, str) and symbol.count("-") >= 5:
             symbol = Symbol.parse(symbol)
         if isinstance(symbol, Symbol):
@@ -54,9 +78,6 @@ class Catalogue:
         for name, value in (("exchange", exchange), ("tradetype", tradetype)):
             if not value:
                 raise ConfigError(f"no {name} for {symbol!r}; pass {name}=…, or set it under [defaults] in the TOML")
-        if timeframe is None:
-            raise BadInputError(f"no timeframe for {symbol!r}; pass one like '1m'")
-        parse_timeframe(timeframe)
         assert exchange is not None
         assert tradetype is not None
         return SymbolQuery(exchange=exchange.upper(), tradetype=tradetype.upper(), timeframe=timeframe, name=symbol)
@@ -112,6 +133,10 @@ class Catalogue:
         record = await self._find(query)
         if record is not None and record.market.native_id:  # else it was imported, and is known by its name alone
             return record
+        return await self._listed(query)
+
+    async def _listed(self, query: SymbolQuery) -> Market:
+        assert query.exchange is not None
         name = query.name or f"{query.base}/{query.quote}"
         markets = await with_retries(
             self._kernel, provider, lambda: provider.hooks.markets(MarketQuery(tradetype=query.tradetype, name=name))

@@ -101,7 +101,9 @@ from candle_hookspecs.market_data import (
 )
 from candle_hookspecs.protocol import (
     Candles,
+    MarketPrecision,
     Moment,
+    Number,
     SymbolLike,
 )
 from candle_hookspecs.requests import (
@@ -166,6 +168,11 @@ from candle_hookspecs.symbols import (
     MarketStatus,
     Symbol,
 )
+from candle_hookspecs.ticks import (
+    PRICE_TICKS,
+    TickBands,
+    TickTable,
+)
 from candle_hookspecs.times import (
     EPOCH,
     Session,
@@ -189,6 +196,7 @@ __all__ = [
     "IN_FLIGHT",
     "OPTIONAL_COLUMNS",
     "PRICE_COLUMNS",
+    "PRICE_TICKS",
     "PROJECT",
     "PROVIDERS_GROUP",
     "PURE_HOOKS",
@@ -255,12 +263,14 @@ __all__ = [
     "Market",
     "MarketGoneError",
     "MarketInfo",
+    "MarketPrecision",
     "MarketQuery",
     "MarketStatus",
     "MemoryLimitError",
     "MissingHookError",
     "MissingPluginError",
     "Moment",
+    "Number",
     "Operation",
     "OperationType",
     "OrderBook",
@@ -303,6 +313,8 @@ __all__ = [
     "SymbolQuery",
     "SymbolRecord",
     "SymbolSummary",
+    "TickBands",
+    "TickTable",
     "Ticker",
     "TimeRange",
     "Trade",

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -38,6 +39,44 @@ SymbolLike: TypeAlias = Symbol | str
 timeframe beside it.
 """
 
+Number: TypeAlias = Decimal | str | int | float
+"""A number, exactly as it is written; a float is the shortest decimal that reads as it, so that 0.1 is one tenth."""
+
+
+class MarketPrecision(Protocol):
+    """What a market takes. Prices and worth are in its quote, amounts in its base; every result is exact."""
+
+    @property
+    def market(self) -> Market:
+        """Whose limits these are."""
+        ...
+
+    def tick(self, price: Number, at: Moment | None = None) -> Decimal | None:
+        """The smallest step of a price at a moment; None: not known."""
+        ...
+
+    def price(self, value: Number, rounding: str = ROUND_HALF_UP, at: Moment | None = None) -> Decimal:
+        """The nearest price that the market takes."""
+        ...
+
+    def amount(self, value: Number, rounding: str = ROUND_DOWN) -> Decimal:
+        """The nearest amount that the market takes."""
+        ...
+
+    def notional(self, price: Number, amount: Number) -> Decimal:
+        """What an order is worth."""
+        ...
+
+    def check(
+        self, price: Number | None = None, amount: Number | None = None, at: Moment | None = None
+    ) -> tuple[str, ...]:
+        """What the market would refuse of an order, in words."""
+        ...
+
+    def require(self, price: Number | None = None, amount: Number | None = None, at: Moment | None = None) -> None:
+        """Refuse an order that the market would refuse."""
+        ...
+
 
 class Candles(Protocol):
     """What `candle_core.open` gives. Ranges are half-open; every method may raise a `CandleError`."""
@@ -46,6 +85,12 @@ class Candles(Protocol):
         self, exchange: str, tradetype: str | None = None, *, query: MarketQuery | None = None
     ) -> Sequence[Market]:
         """What the exchange lists now."""
+        ...
+
+    async def precision(
+        self, symbol: SymbolLike, *, exchange: str | None = None, tradetype: str | None = None
+    ) -> MarketPrecision:
+        """How a market wants prices and amounts, and what it takes at all."""
         ...
 
     async def symbols(

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Self
 
 from candle_hookspecs.errors import BadInputError
+from candle_hookspecs.ticks import PRICE_TICKS, TickTable
 
 
 class MarketStatus(StrEnum):
@@ -85,7 +86,8 @@ class Market:
             limit known.
         listed, delisted: first and last moment of trading, UTC ms; None when the exchange does not say.
         title: what a person calls it (``Apple Inc.``, ``비트코인``); may be empty.
-        extra: anything else worth keeping, as text.
+        extra: anything else worth keeping, as text; under ``price_ticks`` the text of a `TickTable`, where the smallest
+            step depends on the price or has changed.
     """
 
     archetype: str
@@ -113,6 +115,17 @@ class Market:
     def symbol(self, timeframe: str) -> Symbol:
         """This market in one timeframe."""
         return Symbol(self.archetype, self.exchange, self.tradetype, self.base, self.quote, timeframe, self.contract)
+
+    @property
+    def tick_table(self) -> TickTable | None:
+        """How finely prices are told, also where that depends on the price; None when the exchange does not say.
+
+        Raises:
+            BadInputError: what stands in `extra` is no table, or `price_tick` is not above 0.
+        """
+        if text := self.extra.get(PRICE_TICKS):
+            return TickTable.parse(text)
+        return None if self.price_tick is None else TickTable.single(self.price_tick)
 
     def answers_to(self, name: str) -> bool:
         """Whether a user may mean this market by `name`: ccxt's symbol or the native id, in any case."""

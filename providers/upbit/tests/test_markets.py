@@ -34,7 +34,8 @@ def test_what_a_market_says() -> None:
     assert (bitcoin.archetype, bitcoin.exchange, bitcoin.tradetype) == ("CRYPTO", "UPBIT", "SPOT")
     assert (bitcoin.status, bitcoin.title, bitcoin.listed) == (MarketStatus.TRADING, "비트코인", None)
     assert bitcoin.price_tick is None, "it is a table of the price"
-    assert bitcoin.extra["price_ticks"].startswith("1000000:1000 500000:500 ")
+    assert bitcoin.extra["price_ticks"].startswith("@2025-07-30T15:00:00Z 1000000:1000 500000:500 ")
+    assert (str(bitcoin.tick_table), str(ether.tick_table)) == (bitcoin.extra["price_ticks"], "0:0.00000001")
     assert (bitcoin.extra["warning"], bitcoin.extra["caution"]) == (
         "false", "DEPOSIT_AMOUNT_SOARING TRADING_VOLUME_SOARING",
     )  # fmt: skip
@@ -44,6 +45,11 @@ def test_what_a_market_says() -> None:
     assert [market.min_notional for market in (bitcoin, ether, tokamak)] == [
         Decimal(5000), Decimal("0.00005"), Decimal("0.5"),
     ]  # fmt: skip
+
+
+def test_a_quote_without_a_table() -> None:
+    (market,) = parsed({"market": "EUR-BTC"})
+    assert (market.extra["price_ticks"], market.tick_table) == ("", None)
 
 
 def test_names_are_those_of_ccxt() -> None:

@@ -8,6 +8,7 @@ from candle_core.api.base import Base
 from candle_core.chart import Chart, make_chart
 from candle_core.estimate import estimate
 from candle_core.kernel import PluginState, check_plugins
+from candle_core.precision import Precision
 from candle_core.quality import slot_report, verify
 from candle_core.ranges import Bounds, open_span
 from candle_core.retry import with_retries
@@ -46,6 +47,25 @@ class Looking(Base):
         markets = await with_retries(self._kernel, provider, lambda: provider.hooks.markets(query))
         wanted = [market for market in markets if query.status in (None, market.status)]
         return sorted(wanted, key=lambda market: market.ccxt_symbol)
+
+    async def precision(
+        self, symbol: SymbolLike, *, exchange: str | None = None, tradetype: str | None = None
+    ) -> Precision:
+        """How a market wants prices and amounts, and what it takes at all: tick, step, smallest and largest order.
+
+        By what the database has of the market; one that it does not know is looked up at the exchange, and not
+        registered.
+
+        Args:
+            symbol: see the class; the timeframe of a `Symbol` does not matter.
+            exchange: e.g. ``BINANCE``.
+            tradetype: e.g. ``SPOT``.
+
+        Raises:
+            BadInputError: unknown market, or several. PluginError: no such provider or storage. ProviderError: the
+                exchange did not answer.
+        """
+        return Precision.of(await self._catalogue.market(symbol, exchange, tradetype))
 
     async def symbols(
         self,

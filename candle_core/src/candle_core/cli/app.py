@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "init": "Write a commented candle.toml.",
     "plugins": "Show which exchanges, databases and commands are installed.",
     "markets": "List what an exchange trades.",
+    "precision": "Show how a market wants prices and amounts, and try an order.",
     "plan": "Say what a collection would ask for, and what that costs.",
     "collect": "Fetch the candles that are missing and keep them.",
     "update": "Keep many symbols fresh, once or again and again.",

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from candle_hookspecs import MalformedAnswerError, Market, MarketStatus
+from candle_hookspecs import PRICE_TICKS, MalformedAnswerError, Market, MarketStatus
 from candle_upbit import ticks
 from candle_upbit.wire import beginning
 
@@ -50,6 +50,7 @@ def _market(listed: _Listed, exchange: str) -> Market:
     quote, dash, base = listed.market.partition("-")
     if not (quote and dash and base):
         raise MalformedAnswerError(f"a market is called {listed.market!r}, not QUOTE-BASE")
+    table = ticks.tick_table(quote, base)
     base, quote = RENAMED.get(base, base), RENAMED.get(quote, quote)
     cautions = [name for name, on in sorted(listed.market_event.caution.items()) if on]
     return Market(
@@ -65,7 +66,7 @@ def _market(listed: _Listed, exchange: str) -> Market:
         title=listed.korean_name or listed.english_name,
         extra={
             "english_name": listed.english_name,
-            "price_ticks": ticks.as_text(quote),
+            PRICE_TICKS: "" if table is None else str(table),
             "warning": str(listed.market_event.warning).lower(),
             "caution": " ".join(cautions),
         },

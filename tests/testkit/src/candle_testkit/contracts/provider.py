@@ -170,6 +170,15 @@ class ProviderContract:
             bounds = [getattr(market, one.name) for one in fields(Market) if one.name.startswith(("min_", "max_"))]
             assert all(bound is None or isinstance(bound, Decimal) for bound in bounds)
 
+    def test_orders_can_be_rounded_to_what_is_listed(self, stage: Stage) -> None:
+        """Ticks, also those of a table, and steps are above zero; no limit is below."""
+        for market in stage.call("candle_markets", MarketQuery()):
+            table = market.tick_table  # reads the text of one, and refuses what is none
+            ticks = [tick for one in table.tables for _, tick in one.bands] if table else []
+            assert all(step > 0 for step in (*ticks, market.amount_step) if step is not None), market
+            bounds = [getattr(market, one.name) for one in fields(Market) if one.name.startswith(("min_", "max_"))]
+            assert all(bound >= 0 for bound in bounds if bound is not None), market
+
     def test_listing_is_filtered(self, stage: Stage) -> None:
         """A listing by status or trade type leaves the others out."""
         closed = stage.call("candle_markets", MarketQuery(status=MarketStatus.TRADING))
