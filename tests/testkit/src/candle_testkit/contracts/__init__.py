@@ -1,6 +1,8 @@
-"""What a plugin must do, as pytest classes to subclass: one module for storages, one for providers."""
+"""What a plugin must do, as pytest classes to subclass: one module for storages, two for providers, one for caches."""
 
 import pytest
 
+MODULES = ("cache", "market_data", "provider", "stage", "storage")
+
 # A check that fails shows the values it compared, as in the adopter's own tests.
-pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in ("market_data", "provider", "stage", "storage")))
+pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in MODULES))
