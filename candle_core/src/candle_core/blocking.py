@@ -4,15 +4,17 @@ with candle_core.blocking.open("candle.toml") as candles:
     frame = candles.load("BTC/USDT", "1m").to_pandas()
 """
 
+import atexit
 import functools
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, Self, TypeVar, Unpack, cast
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from candle_core import coordinator, manager
+from candle_core import coordinator, manager, warmup
 from candle_hookspecs import Clock
 
 _Asynchronous = TypeVar("_Asynchronous")
@@ -20,6 +22,10 @@ _Asynchronous_co = TypeVar("_Asynchronous_co", covariant=True)
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 _END: Final = object()
+
+# Closing takes worker threads, which Python lets nobody have any more once what `atexit` knows is called. This comes
+# before; it is how the standard library's own executors say goodbye.
+_at_exit: Final[Callable[[Callable[[], object]], object]] = getattr(threading, "_register_atexit", atexit.register)
 
 
 class _Twin(Protocol[_Asynchronous_co]):
@@ -101,6 +107,7 @@ class Candles:
     statistics = _Blocking(manager.Candles.statistics)
     maintain = _Blocking(manager.Candles.maintain)
     copy_to = _Blocking(manager.Candles.copy_to)
+    warm_up = _Blocking(manager.Candles.warm_up)
     revisions = _BlockingStream(manager.Candles.revisions)
     stream_candles = _BlockingStream(manager.Candles.stream_candles)
 
@@ -126,6 +133,63 @@ class MarketDataCoordinator:
     get_ticker_data = _Blocking(coordinator.MarketDataCoordinator.get_ticker_data)
     get_orderbook_data = _Blocking(coordinator.MarketDataCoordinator.get_orderbook_data)
     get_trade_data = _Blocking(coordinator.MarketDataCoordinator.get_trade_data)
+
+
+class ExchangeService:
+    """`candle_core.warmup.ExchangeService` without ``await``: warming up, for scripts, schedulers and web servers.
+
+        service = candle_core.blocking.ExchangeService("candle.toml")
+        result = service.refresh_api_based_market_info()
+
+    Any thread may use it. What it opens itself is opened at the first call, and closed by `close`, at the end of a
+    ``with``, or at last when the interpreter ends.
+
+    Args:
+        source: what `open` gives, or a configuration as `open` takes it.
+    """
+
+    def __init__(self, source: Candles | str | Path | Mapping[str, Any] | None = None) -> None:
+        self._source = source
+        self._lock = threading.Lock()
+        self._candles = source if isinstance(source, Candles) else None
+        self._stack = ExitStack()
+        _at_exit(self._stack.close)
+
+    refresh_api_based_market_info = _Blocking(warmup.ExchangeService.refresh_api_based_market_info)
+    warm_up_market_precision_cache = _Blocking(warmup.ExchangeService.warm_up_market_precision_cache)
+    warm_up_all_market_info = _Blocking(warmup.ExchangeService.warm_up_all_market_info)
+    warm_up_supported_exchanges_cache = _Blocking(warmup.ExchangeService.warm_up_supported_exchanges_cache)
+    warm_up_all_market_precision_cache = _Blocking(warmup.ExchangeService.warm_up_all_market_precision_cache)
+
+    @property
+    def asynchronous(self) -> warmup.ExchangeService:
+        """The same with ``await``."""
+        return warmup.ExchangeService(self._opened().asynchronous)
+
+    @property
+    def portal(self) -> BlockingPortal:
+        """The way to the event loop on which it runs."""
+        return self._opened().portal
+
+    def close(self) -> None:
+        """Close what it opened itself; a later call opens it again."""
+        with self._lock:
+            if not isinstance(self._source, Candles):
+                self._candles = None
+            self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def _opened(self) -> Candles:
+        with self._lock:
+            if self._candles is None:
+                assert not isinstance(self._source, Candles)
+                self._candles = self._stack.enter_context(open(self._source))
+            return self._candles
 
 
 @contextmanager

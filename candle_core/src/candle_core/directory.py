@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final
 from candle_core.cache import MemoryCache
 from candle_core.listings import decode, encode, encode_precision, market_key, precision_key
 from candle_core.retry import with_retries
-from candle_core.statistics import MARKETS
-from candle_hookspecs import BadInputError, CandleError, Market, MarketQuery, UnknownMarketError
+from candle_hookspecs import BadInputError, CandleError, Market, MarketQuery, ProviderError, UnknownMarketError
 
 if TYPE_CHECKING:
     from candle_core.cache import Kept
@@ -93,7 +92,9 @@ class Directory:
         self._kernel = kernel
         self._names: dict[str, _Names] = {}
         self._remembered: dict[str, _Remembered] = {}
-        self._lacking: MemoryCache[tuple[str, str, str], tuple[Market, ...]] = MemoryCache(lambda found: 1 + len(found))
+        self._lacking: MemoryCache[tuple[str, str | None, str], tuple[Market, ...]] = MemoryCache(
+            lambda found: 1 + len(found)
+        )
 
     async def listing(self, exchange: str, *, refresh: bool = False) -> Listing:
         """All markets of an exchange: as kept, if that is believed, else as it lists them now.
@@ -131,7 +132,7 @@ class Directory:
         names = None if kept is None else self._read(name, kept)
         return None if kept is None or names is None else self._remember(name, kept, names)
 
-    async def find(self, exchange: str, tradetype: str, name: str) -> tuple[Market, ...]:
+    async def find(self, exchange: str, tradetype: str | None, name: str) -> tuple[Market, ...]:
         """The markets that answer to a name: none, one or several.
 
         They are looked up in a listing that is kept and believed. Where there is none, or it lacks the name, which may
@@ -141,11 +142,12 @@ class Directory:
             PluginError: no such provider. ProviderError: the exchange did not answer.
         """
         listing = await self.known(exchange)
-        if listing is None or not listing.fresh:
-            return await self._ask_for(exchange, tradetype, name)
-        found = listing.find(tradetype, name)
+        fresh = listing is not None and listing.fresh
+        found = listing.find(tradetype, name) if listing is not None and fresh else ()
         self._count(exchange, hit=bool(found))
-        return found or await self._look_again(exchange, tradetype, name)
+        if found:
+            return found
+        return await (self._look_again if fresh else self._ask_for)(exchange, tradetype, name)
 
     async def find_each(self, exchange: str, tradetype: str, names: Iterable[str]) -> dict[str, Market | CandleError]:
         """The one market of each name, or why there is none; where the exchange does not list at all, that for each.
@@ -167,32 +169,45 @@ class Directory:
         found |= await self._find_lacking(exchange, tradetype, lacking)
         return {name: found[name] for name in names}
 
-    async def remember(self, exchange: str, markets: Sequence[Market]) -> None:
-        """Keep a listing that was asked for by somebody else: all markets of the exchange."""
-        name = exchange.lower()
-        value = self._taken_apart(name, markets)
-        self._remembered.pop(name, None)
-        await self._kernel.keeper.put(market_key(name), value)
-        await self.keep_precision(name, markets)
+    async def ask(self, provider: "Provider", query: MarketQuery) -> Sequence[Market]:
+        """Markets as the exchange lists them now. Where these are all that it has, they are kept as its listing.
 
-    async def keep_precision(self, exchange: str, markets: Sequence[Market]) -> None:
-        """Keep how finely the markets of an exchange are traded, for other programs to read."""
+        Raises:
+            ProviderError: the exchange did not answer.
+        """
+        markets = await with_retries(self._kernel, provider, lambda: provider.hooks.markets(query))
+        all_kinds = query.tradetype is None or provider.capabilities.tradetypes == (query.tradetype,)
+        if markets and all_kinds and query.name is None and query.status is None:
+            value = self._taken_apart(provider.name, markets)
+            self._remembered.pop(provider.name, None)
+            await self._kernel.keeper.put(market_key(provider.name), value)
+            await self._keep_precision(provider.name, markets)
+        return markets
+
+    async def ensure_precision(self, listing: Listing) -> None:
+        """See that the precision of listed markets is kept, where somebody else wrote the listing or it was dropped."""
+        if await self._kernel.keeper.peek(precision_key(listing.exchange)) is None:
+            await self._keep_precision(listing.exchange, listing.markets)
+
+    async def _keep_precision(self, exchange: str, markets: Sequence[Market]) -> None:
         await self._kernel.keeper.put(precision_key(exchange), encode_precision(exchange, markets))
 
     # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _ask(self, provider: "Provider") -> bytes:
         markets = await with_retries(self._kernel, provider, provider.list_markets)
+        if not markets:
+            raise ProviderError(f"{provider.name!r} lists no markets at all, which is not believed; ask again later")
         value = self._taken_apart(provider.name, markets)
-        await self.keep_precision(provider.name, markets)
+        await self._keep_precision(provider.name, markets)
         return value
 
-    async def _ask_for(self, exchange: str, tradetype: str, name: str) -> tuple[Market, ...]:
-        provider, query = self._kernel.provider(exchange), MarketQuery(tradetype=tradetype, name=name)
-        markets = await with_retries(self._kernel, provider, lambda: provider.hooks.markets(query))
+    async def _ask_for(self, exchange: str, tradetype: str | None, name: str) -> tuple[Market, ...]:
+        query = MarketQuery(tradetype=tradetype, name=name)
+        markets = await self.ask(self._kernel.provider(exchange), query)
         return tuple(market for market in markets if query.selects(market))
 
-    async def _look_again(self, exchange: str, tradetype: str, name: str) -> tuple[Market, ...]:
+    async def _look_again(self, exchange: str, tradetype: str | None, name: str) -> tuple[Market, ...]:
         """A name that a listing lacks."""
         key = exchange.lower(), tradetype, name.casefold()
         found = self._lacking.get(key)
@@ -255,8 +270,7 @@ class Directory:
         return remembered.listing if remembered and self._kernel.clock.now() < remembered.until else None
 
     def _count(self, exchange: str, *, hit: bool) -> None:
-        if hit:
-            self._kernel.statistics.hit(exchange, MARKETS)
+        self._kernel.statistics.looked_up(market_key(exchange), hit)
 
 
 def _one(found: Sequence[Market], name: str, where: str) -> Market | CandleError:

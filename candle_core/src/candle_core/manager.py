@@ -9,6 +9,7 @@ from candle_core.api.collecting import Collecting
 from candle_core.api.keeping import Keeping
 from candle_core.api.looking import Looking
 from candle_core.api.updating import Updating
+from candle_core.api.warming import Warming
 from candle_core.config import load_config
 from candle_core.copying import CopyCallback, copy
 from candle_core.kernel import Kernel
@@ -38,7 +39,7 @@ async def open(
         await candles.close()
 
 
-class Candles(Looking, Collecting, Updating, Keeping):
+class Candles(Looking, Collecting, Updating, Keeping, Warming):
     """Collects, keeps and reads candles. Made by `open`.
 
     Every method that takes a symbol takes a `Symbol`, its text form, or a market's name (``BTC/USDT``, ``BTCUSDT``)

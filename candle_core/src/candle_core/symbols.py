@@ -5,13 +5,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 from candle_core.kernel import Kernel
-from candle_core.retry import with_retries
 from candle_core.timeframes import parse_timeframe
 from candle_hookspecs import (
     BadInputError,
     ConfigError,
     Market,
-    MarketQuery,
     MissingPluginError,
     Registration,
     Symbol,
@@ -138,9 +136,7 @@ class Catalogue:
     async def _listed(self, query: SymbolQuery) -> Market:
         assert query.exchange is not None
         name = query.name or f"{query.base}/{query.quote}"
-        markets = await with_retries(
-            self._kernel, provider, lambda: provider.hooks.markets(MarketQuery(tradetype=query.tradetype, name=name))
-        )
+        markets = await self._kernel.directory.find(query.exchange, query.tradetype, name)
         market = _one([market for market in markets if _fits(market, query)], name)
         if market is None:
             raise UnknownMarketError(

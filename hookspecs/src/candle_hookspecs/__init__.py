@@ -182,7 +182,10 @@ from candle_hookspecs.times import (
     to_ms,
 )
 from candle_hookspecs.warmup import (
+    ExchangeWarmup,
     MarketInfo,
+    WarmupProgress,
+    WarmupResult,
     WarmupScope,
 )
 
@@ -244,6 +247,7 @@ __all__ = [
     "DuplicatePluginError",
     "Event",
     "Evidence",
+    "ExchangeWarmup",
     "ExtensionCapabilities",
     "FetchRequest",
     "Floats",
@@ -326,6 +330,8 @@ __all__ = [
     "UpdateResult",
     "UpdateState",
     "VerifyReport",
+    "WarmupProgress",
+    "WarmupResult",
     "WarmupScope",
     "Window",
     "hookimpl",

@@ -30,6 +30,7 @@ from candle_hookspecs.results import (
 from candle_hookspecs.statistics import Statistics
 from candle_hookspecs.storage import MaintenanceReport, MaintenanceTask, StorageStatus, SymbolQuery
 from candle_hookspecs.symbols import Market, MarketStatus, Symbol
+from candle_hookspecs.warmup import WarmupProgress, WarmupResult
 
 Moment: TypeAlias = datetime | str | int
 """A timezone-aware datetime, an ISO 8601 text (UTC where it names no offset), or UTC milliseconds."""
@@ -319,6 +320,17 @@ class Candles(Protocol):
 
     async def statistics(self, since: Moment | None = None) -> Statistics:
         """What exchanges were asked: by this manager, or since a day by every process that uses the cache folder."""
+        ...
+
+    async def warm_up(
+        self,
+        exchanges: Iterable[str] = (),
+        *,
+        force: bool = False,
+        timeout: float = 60.0,  # noqa: ASYNC109 - each exchange's own, not that of the call
+        progress_callback: Callable[[WarmupProgress], object] | None = None,
+    ) -> WarmupResult:
+        """Ask exchanges for their markets, precision and clock, so that the first piece of work need not."""
         ...
 
     async def maintain(

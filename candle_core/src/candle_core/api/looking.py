@@ -11,7 +11,6 @@ from candle_core.kernel import PluginState, check_plugins
 from candle_core.precision import Precision
 from candle_core.quality import slot_report, verify
 from candle_core.ranges import Bounds, open_span
-from candle_core.retry import with_retries
 from candle_core.revisions import read_revisions
 from candle_core.search import narrowed, search
 from candle_hookspecs import (
@@ -44,7 +43,7 @@ class Looking(Base):
         """
         provider = self._kernel.provider(exchange)
         query = replace(query or MarketQuery(), tradetype=tradetype and tradetype.upper())
-        markets = await with_retries(self._kernel, provider, lambda: provider.hooks.markets(query))
+        markets = await self._kernel.directory.ask(provider, query)
         wanted = [market for market in markets if query.status in (None, market.status)]
         return sorted(wanted, key=lambda market: market.ccxt_symbol)
 

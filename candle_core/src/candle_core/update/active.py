@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from candle_core.kernel import Kernel, Provider
-from candle_core.retry import with_retries
 from candle_core.timeframes import Grid
 from candle_core.update.account import ProgressCallback
 from candle_core.update.buffer import BUFFER_SIZE
@@ -69,8 +68,7 @@ async def active_update(
     query = SymbolQuery(exchange=wish.exchange, tradetype=wish.tradetype, coverage=True)
     known = await kernel.storage().symbols(query)
     try:
-        everything = MarketQuery(tradetype=wish.tradetype)
-        markets = await with_retries(kernel, provider, lambda: provider.hooks.markets(everything))
+        markets = await kernel.directory.ask(provider, MarketQuery(tradetype=wish.tradetype))
     except ProviderError as error:
         return await _without_listing(update, wish, known, error)
     chosen = sorted((market for market in markets if wish.wants(market)), key=lambda market: market.ccxt_symbol)

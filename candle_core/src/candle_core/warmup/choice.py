@@ -1,0 +1,58 @@
+"""Which exchanges are meant: those of the accounts, once each, however many accounts there are."""
+
+from collections.abc import Iterable, Mapping
+
+from candle_core.config import AccountTable, Config
+from candle_hookspecs import Account, BadInputError, ConfigError
+
+
+def chosen(config: Config, exchanges: Iterable[str] = ()) -> Mapping[str, tuple[str, ...]]:
+    """The exchanges to warm up, in lower case, each with the names of its active accounts.
+
+    Those that are named; if none is, those of the active accounts, else those that have a table under ``[providers]``,
+    else that of ``[defaults]``.
+
+    Raises:
+        ConfigError: there is none of all these.
+    """
+    accounts = by_exchange(config)
+    given = [exchanges] if isinstance(exchanges, str) else exchanges
+    names = [name.lower() for name in given] or [*accounts] or [*config.providers] or [config.defaults.exchange or ""]
+    if names == [""]:
+        raise ConfigError(
+            "no exchange to warm up; name one, or write [[accounts]], [providers.…] or [defaults] exchange in the TOML"
+        )
+    return {name: accounts.get(name, ()) for name in names}
+
+
+def by_exchange(config: Config) -> dict[str, tuple[str, ...]]:
+    """The names of the active accounts, by exchange, in the order of the configuration."""
+    found: dict[str, tuple[str, ...]] = {}
+    for account in config.accounts:
+        if account.active:
+            found[account.exchange] = (*found.get(account.exchange, ()), account.name)
+    return found
+
+
+def account_of(config: Config, account: Account | str) -> str:
+    """The exchange of an account, in lower case.
+
+    Args:
+        config: whose accounts there are.
+        account: the name of one of them, or any account.
+
+    Raises:
+        BadInputError: there is none of that name, or it is not active.
+    """
+    found: Account | AccountTable
+    if isinstance(account, str):
+        known = {one.name: one for one in config.accounts}
+        if account not in known:
+            there = f"there are: {', '.join(known)}" if known else "write [[accounts]] in the TOML"
+            raise BadInputError(f"no account {account!r} is configured; {there}")
+        found = known[account]
+    else:
+        found = account
+    if not found.active:
+        raise BadInputError(f"the account {found.name!r} is not active; write active = true in its [[accounts]]")
+    return found.exchange.lower()
