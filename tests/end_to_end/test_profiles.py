@@ -5,6 +5,7 @@ import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,7 +23,7 @@ from candle_core.coordinator import (
     collect_many,
     screen,
 )
-from candle_hookspecs import CandleBatch, Span
+from candle_hookspecs import CandleBatch, Span, Ticker, UnknownMarketError, to_ms
 from candle_testkit.sandbox import Limits, MarketConfig, Sandbox, SandboxConfig
 from tests.end_to_end.world import MINUTE, ms
 
@@ -34,12 +35,12 @@ PAGE = {"BINANCE": 1000, "UPBIT": 200}
 
 def market(exchange: str, coin: str, **options: Any) -> MarketConfig:
     """A coin against the exchange's own quote currency; densely traded if nothing else is said."""
-    said = {"listed": "2023-01-01", "trades": 2_000_000, **options}
+    said = {"listed": "2023-01-01", "trades": 2_000_000}
     if exchange == "UPBIT":
-        return MarketConfig(
-            f"KRW-{coin}", coin, "KRW", "1000", "0.00000001", "42000000", "50000000", exchange="UPBIT", **said
-        )
-    return MarketConfig(f"{coin}USDT", coin, "USDT", price="30000", turnover="300000000", **said)
+        scale = {"tick": "1000", "step": "0.00000001", "price": "42000000", "turnover": "50000000"}
+        return MarketConfig(f"KRW-{coin}", coin, "KRW", exchange="UPBIT", **{**scale, **said, **options})
+    scale = {"price": "30000", "turnover": "300000000"}
+    return MarketConfig(f"{coin}USDT", coin, "USDT", **{**scale, **said, **options})
 
 
 class SandboxTime:
@@ -171,6 +172,33 @@ async def test_a_screen_ends_a_market_as_soon_as_it_has_seen_enough(make_stand: 
         assert lengths[newest[name]] == [page * number for number in range(1, pages + 1)]
 
 
+@pytest.mark.parametrize(("exchange", "calls"), [("BINANCE", 2), ("UPBIT", 1)])
+async def test_a_prefilter_spares_the_candles_of_those_it_turns_down(
+    make_stand: MakeStand, exchange: str, calls: int
+) -> None:
+    coins = [market(exchange, f"C{number:02}", turnover=str(1_000_000 * (number + 1))) for number in range(24)]
+    stand = make_stand(exchange, *coins)
+    told: dict[str, Decimal] = {}
+
+    def busy(ticker: Ticker) -> bool:
+        told[ticker.market.native_id] = ticker.volume or Decimal(0)
+        return ticker.market.native_id in stand.names[-5:]
+
+    async with stand.open() as coordinator:
+        request = stand.request([*stand.names, "NO-SUCH"], count=50)
+        found = {one.symbol: one async for one in screen(coordinator, request, prefilter=busy)}
+        sent = stand.sandbox.ledger.requests()
+        assert sum("ticker" in one.path for one in sent) == calls, "24 markets, 20 to a call or 100"
+        assert stand.cost() == 5, "and not 24"
+        assert told == {name: stand.sandbox.ledger.ticker(name)["volume"] * Decimal("1e-8") for name in stand.names}
+        assert isinstance(found.pop("NO-SUCH").error, UnknownMarketError)
+        assert set(found) == set(stand.names[-5:])
+        everything = {one.symbol: one.candles async for one in screen(coordinator, stand.request(count=50))}
+        nothing = [one async for one in screen(coordinator, stand.request(count=50), prefilter=lambda _: False)]
+    assert all(one.candles == everything[name] for name, one in found.items())
+    assert nothing == []
+
+
 # ── backtest ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -269,6 +297,44 @@ async def test_a_chart_asks_for_the_increment_alone(make_stand: MakeStand, excha
             end = stand.sandbox.clock.now() // MINUTE * MINUTE
             assert columns(look.candles) == stand.truth(name, end - PAGE[exchange] * MINUTE, end)
     assert costs == [(1, PAGE[exchange]), (0, 0), (1, 1), (1, 3), (0, 0)]
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+async def test_the_forming_candle_comes_with_the_increment(make_stand: MakeStand, exchange: str) -> None:
+    stand = make_stand(exchange)
+    costs = []
+    async with stand.open() as coordinator:
+        view = ChartView(coordinator, stand.request(count=30), forming=True)
+        for minutes in (0, 1, 0, 5, 1):
+            stand.sandbox.clock.advance(minutes * MINUTE)
+            looks = await view.look()
+            costs.append(stand.cost())
+            end = stand.sandbox.clock.now() // MINUTE * MINUTE
+            for name in stand.names:
+                assert columns(looks[name].candles) == stand.truth(name, end - 30 * MINUTE, end)
+                row = stand.sandbox.ledger.candles(name, "1m", end, end + MINUTE, include_open=True)
+                forming = looks[name].forming
+                assert forming is not None
+                assert (to_ms(forming.open_time), forming.close) == (end, row["close"][0])
+                assert (await stand.stored(coordinator, name)).last == end - MINUTE, "what is open is not stored"
+        plain = await coordinator.get_candle_data(stand.request(count=30))
+    assert costs == [3, 3, 3, 3, 3], "a call for each of three markets, whether any candle has closed or not"
+    assert (plain.report.requests, plain.continuous) == (0, True)
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+async def test_the_forming_candle_is_asked_for_alone_where_a_page_has_no_room(
+    make_stand: MakeStand, exchange: str
+) -> None:
+    stand = make_stand(exchange, market(exchange, "C0"))
+    costs = []
+    async with stand.open() as coordinator:
+        view = ChartView(coordinator, stand.request(count=PAGE[exchange]), forming=True)
+        for minutes in (0, 1):
+            stand.sandbox.clock.advance(minutes * MINUTE)
+            assert (await view.look())[stand.names[0]].forming is not None
+            costs.append(stand.cost())
+    assert costs == [2, 1]
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES)

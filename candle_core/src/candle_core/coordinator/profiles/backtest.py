@@ -49,8 +49,8 @@ async def backtest(
     They are asked for oldest first, in the very pages of the plain request, so that it costs no request more. While one
     chunk is read and handed out, the next ones are on their way: two pieces, each about a chunk, or a page where chunks
     are less. So the first is there long before the last, the last sooner than all at once would be, and memory holds
-    three. What is stored of the range already is not asked again; each chunk may then cost a request more, where its
-    last page begins elsewhere.
+    three. Each chunk may cost a request more where part of the range is stored already, for its pages begin elsewhere
+    then, or where candles lie so thin that a page counted back from its end reaches into the piece before.
 
     The `summaries` of a response tell of the collection in which the end of the chunk came. Its `report` counts what
     came since the last chunk; where one answer holds several chunks, that is the first one's.

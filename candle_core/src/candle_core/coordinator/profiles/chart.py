@@ -1,29 +1,18 @@
 """Chart: the newest candles of some markets, looked at again and again; each look asks for what is new."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
 
 from candle_core.coordinator.calls import Calls
 from candle_core.coordinator.coordinator import MarketDataCoordinator
+from candle_core.coordinator.lanes import Lanes
 from candle_core.coordinator.models import LargeCandleRequest, LargeCandleResponse
+from candle_core.coordinator.profiles.forming import Eye, Newest
 from candle_core.ranges import ALL_TIME
-from candle_hookspecs import (
-    BadInputError,
-    Candle,
-    CandleBatch,
-    CandleError,
-    FetchRequest,
-    Kind,
-    Market,
-    Page,
-    Span,
-    SymbolQuery,
-    to_ms,
-)
+from candle_hookspecs import BadInputError, Candle, CandleBatch, CandleError, Span, SymbolRecord, to_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +36,14 @@ class ChartLook:
     error: CandleError | None = None
 
 
-_Newest: TypeAlias = tuple[Candle | None, Candle | None]
-"""The last two candles: the one before the open one, and the open one."""
-
-
 class ChartView:
     """What a chart shows, kept from look to look.
 
     Args:
         coordinator: what to ask through.
         request: with a `count` of slots to show, and no bounds.
-        forming: also ask for the candle that is still open: one call more for each market and look.
+        forming: also show the candle that is still open. Where candles have closed since the last look, it comes in the
+            answer that brings them; else it is one call for each market and look.
 
     Raises:
         BadInputError: the request has bounds, or no count.
@@ -82,25 +68,27 @@ class ChartView:
         """
         fresh = [name for name in self._request.symbols if name not in self._fronts]
         again = [name for name in self._request.symbols if name in self._fronts]
+        eye = await self._open_eye() if self._forming else None
         looks: dict[str, ChartLook] = {}
         if fresh:
-            looks |= self._take(await self._get(replace(self._request, symbols=fresh)))
+            looks |= self._take(await self._get(replace(self._request, symbols=fresh), eye))
         if again:
             start = min(self._fronts[name] for name in again)
-            looks |= self._take(await self._get(replace(self._request, symbols=again, start=start, count=None)))
-        if self._forming:
-            for name, answer in (
-                await self._ask_forming([name for name, one in looks.items() if one.error is None])
-            ).items():
+            since = replace(self._request, symbols=again, start=start, count=None)
+            looks |= self._take(await self._get(since, eye))
+        if eye is not None:
+            names = [name for name, one in looks.items() if one.error is None]
+            for name, answer in (await self._newest(names, eye)).items():
                 if isinstance(answer, CandleError):
                     looks[name] = replace(looks[name], error=answer)
                 else:
-                    closing, forming = answer
-                    looks[name] = replace(looks[name], forming=forming, closing=self._unless_had(closing, looks[name]))
+                    closing = self._unless_had(answer.closing, looks[name])
+                    looks[name] = replace(looks[name], forming=answer.forming, closing=closing)
         return {name: looks[name] for name in self._request.symbols}
 
-    async def _get(self, request: LargeCandleRequest) -> LargeCandleResponse:
-        return await self._coordinator.get_candle_data(request)
+    async def _get(self, request: LargeCandleRequest, eye: Eye | None) -> LargeCandleResponse:
+        lanes = Lanes(self._coordinator.concurrency(request), coming=len(request.symbols))
+        return await self._coordinator.collect(request, lanes, meter=eye)
 
     def _take(self, response: LargeCandleResponse) -> dict[str, ChartLook]:
         looks = {}
@@ -133,34 +121,29 @@ class ChartView:
         had = len(look.candles) and candle is not None and to_ms(candle.open_time) <= look.candles.last
         return None if had else candle
 
-    async def _ask_forming(self, names: list[str]) -> Mapping[str, _Newest | CandleError]:
+    async def _open_eye(self) -> Eye:
+        provider = self._coordinator.candles.kernel.provider(self._request.exchange)
+        return Eye(provider.capabilities, await provider.open_grid(self._request.timeframe), provider.clock)
+
+    async def _newest(self, names: list[str], eye: Eye) -> dict[str, Newest | CandleError]:
+        """What stands at the end of each market: as the increment's answer has it, else by a call of its own."""
         request, candles = self._request, self._coordinator.candles
-        tradetype = self._coordinator.tradetype(request)
-        query = SymbolQuery(exchange=request.exchange, tradetype=tradetype, timeframe=request.timeframe)
-        records = await candles.symbols(query)
-        markets = {name: next(one.market for one in records if one.market.answers_to(name)) for name in names}
+        records = (
+            await self._coordinator.records(replace(request, symbols=names), (request.timeframe,)) if names else {}
+        )
         provider = candles.kernel.provider(request.exchange)
-        most = request.max_concurrency or self._coordinator.max_concurrency
-        calls = Calls(candles.kernel, provider, most)
-        grid, now = await provider.open_grid(request.timeframe), provider.clock.now()
-        opened = grid.floor(now)
-        span = Span(grid.after(opened, -1), grid.after(now))
+        calls = Calls(candles.kernel, provider, self._coordinator.concurrency(request))
 
-        def newest(page: Page) -> _Newest:
-            before, since = (page.batch.between(part) for part in (Span(span.start, opened), Span(opened, span.end)))
-            closing, forming = before.to_candles()[-1:], since.to_candles()[-1:]
-            return (closing[0] if closing else None), (forming[0] if forming else None)
-
-        async def ask(market: Market) -> _Newest | CandleError:
-            able = provider.capabilities
-            wish = FetchRequest(
-                markets=(market,), timeframe=request.timeframe, span=span, anchor=able.anchors[0], limit=2,
-                costs=able.cost(Kind.CANDLES), priority=request.priority,
-            )  # fmt: skip
+        async def newest(found: Sequence[SymbolRecord] | CandleError) -> Newest | CandleError:
+            if isinstance(found, CandleError):
+                return found
+            market = found[0].market
+            if (seen := eye.seen(market)) is not None:
+                return seen
             try:
-                return await calls.send(wish, newest)
+                return await calls.send(eye.question(market, request.priority), eye.newest)
             except CandleError as error:
                 return error
 
-        answers = await asyncio.gather(*(ask(market) for market in markets.values()))
-        return dict(zip(markets, answers, strict=True))
+        answers = await asyncio.gather(*(newest(found) for found in records.values()))
+        return dict(zip(records, answers, strict=True))

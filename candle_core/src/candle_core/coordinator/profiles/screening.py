@@ -2,16 +2,19 @@
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from candle_core.coordinator.coordinator import MarketDataCoordinator
-from candle_core.coordinator.models import LargeCandleRequest, LargeCandleResponse
-from candle_hookspecs import BadInputError, CandleBatch, CandleError, SymbolQuery
+from candle_core.coordinator.models import LargeCandleRequest, LargeCandleResponse, LargeTickerRequest
+from candle_hookspecs import BadInputError, CandleBatch, CandleError, SymbolQuery, Ticker
 
 Enough = Callable[[CandleBatch], bool]
 """Says whether what came of a market so far will do."""
+
+Prefilter = Callable[[Ticker], bool]
+"""Says by a market's last 24 hours whether its candles are wanted."""
 
 WIDER: Final = 16
 """The next look reaches at most so many times as far back as the last one."""
@@ -40,6 +43,7 @@ async def screen(
     coordinator: MarketDataCoordinator,
     request: LargeCandleRequest,
     *,
+    prefilter: Prefilter | None = None,
     enough: Enough | None = None,
     max_slots: int = 1_000_000,
 ) -> AsyncGenerator[Screened, None]:
@@ -53,22 +57,31 @@ async def screen(
     Args:
         coordinator: what to ask through.
         request: with a `count` of candles, and an `end` or none.
+        prefilter: is given each market's ticker first, which costs a call for all of them or for many (see
+            `get_ticker_data`); markets that it turns down are left out, and their candles never asked for. What the
+            others are told stays the same. A market whose ticker cannot be had is handed out with that error.
         enough: ends the look at a market before there are `count` candles; it is given those that came, in time order,
             a page more of them each time. None: only the count does.
         max_slots: how far back to look at most.
 
     Raises:
-        BadInputError: the request has no count, or a start. And what `get_candle_data` raises.
+        BadInputError: the request has no count, or a start; with a `prefilter`: the exchange has no tickers. And what
+            `get_candle_data` raises.
     """
     if request.count is None or request.start is not None:
         raise BadInputError("screening takes the newest candles: give a count, and no start")
+    names: Sequence[str] = request.symbols
+    if prefilter is not None:
+        names, failures = await _prefiltered(coordinator, request, prefilter)
+        for name, error in failures.items():
+            yield Screened(symbol=name, candles=CandleBatch.empty(), error=error)
     lanes = asyncio.Semaphore(request.max_concurrency or coordinator.max_concurrency)
 
     async def look(name: str) -> Screened:
         async with lanes:
             return await _look_back(coordinator, request, name, enough, max_slots)
 
-    tasks = [asyncio.create_task(look(name)) for name in await _cheapest_first(coordinator, request)]
+    tasks = [asyncio.create_task(look(name)) for name in await _cheapest_first(coordinator, request, names)]
     try:
         for done in asyncio.as_completed(tasks):
             yield await done
@@ -76,6 +89,19 @@ async def screen(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _prefiltered(
+    coordinator: MarketDataCoordinator, request: LargeCandleRequest, prefilter: Prefilter
+) -> tuple[list[str], Mapping[str, CandleError]]:
+    """The markets that pass, and why some have no ticker."""
+    response = await coordinator.get_ticker_data(
+        LargeTickerRequest(
+            exchange=request.exchange, tradetype=request.tradetype, symbols=request.symbols,
+            priority=request.priority, max_concurrency=request.max_concurrency,
+        )
+    )  # fmt: skip
+    return [name for name, ticker in response.tickers.items() if prefilter(ticker)], response.failures
 
 
 async def _look_back(
@@ -107,14 +133,16 @@ def _is_all(response: LargeCandleResponse, name: str) -> bool:
     return report is None or bool(report.not_listed or report.out_of_reach)
 
 
-async def _cheapest_first(coordinator: MarketDataCoordinator, request: LargeCandleRequest) -> list[str]:
+async def _cheapest_first(
+    coordinator: MarketDataCoordinator, request: LargeCandleRequest, names: Sequence[str]
+) -> list[str]:
     """What is stored before what is partly stored, and that before what is not known at all."""
     candles, exchange = coordinator.candles, request.exchange
     tradetype = coordinator.tradetype(request)
     query = SymbolQuery(exchange=exchange, tradetype=tradetype, timeframe=request.timeframe)
     known = await candles.symbols(query)
     costs: dict[str, float] = {}
-    for name in request.symbols:
+    for name in names:
         costs[name] = math.inf
         if any(record.market.answers_to(name) and record.market.native_id for record in known):
             plan = await candles.plan_collection(
@@ -122,4 +150,4 @@ async def _cheapest_first(coordinator: MarketDataCoordinator, request: LargeCand
                 to=request.to,
             )  # fmt: skip
             costs[name] = plan.requests
-    return sorted(request.symbols, key=costs.__getitem__)
+    return sorted(names, key=costs.__getitem__)
