@@ -4,6 +4,7 @@ with candle_core.blocking.open("candle.toml") as candles:
     frame = candles.load("BTC/USDT", "1m").to_pandas()
 """
 
+import asyncio
 import atexit
 import functools
 import threading
@@ -15,6 +16,7 @@ from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, Self, 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from candle_core import coordinator, manager, warmup
+from candle_core.coordinator import LargeCandleRequest, profiles
 from candle_hookspecs import Clock
 
 _Asynchronous = TypeVar("_Asynchronous")
@@ -58,6 +60,36 @@ class _Blocking(Generic[_Asynchronous, _Arguments, _Result]):
         return call
 
 
+class _Steps(Generic[_Result]):
+    """An async generator step by step. However the loop over it ends, by Ctrl-C too, the work ends first."""
+
+    def __init__(self, portal: BlockingPortal, source: AsyncGenerator[_Result, None]) -> None:
+        self._portal = portal
+        self._source = source
+        self._step: asyncio.Task[object] | None = None
+
+    def __iter__(self) -> Iterator[_Result]:
+        try:
+            while (item := self._portal.call(self._next)) is not _END:
+                yield cast(_Result, item)
+        finally:
+            self._portal.call(self._close)
+
+    async def _next(self) -> object:
+        self._step = asyncio.create_task(self._take())
+        return await self._step
+
+    async def _take(self) -> object:
+        return await anext(self._source, _END)
+
+    async def _close(self) -> None:
+        """A step may still be under way; a generator that runs cannot be closed."""
+        if self._step is not None and not self._step.done():
+            self._step.cancel()
+            await asyncio.wait((self._step,))
+        await self._source.aclose()
+
+
 class _BlockingStream(Generic[_Arguments, _Result]):
     """An async generator of `manager.Candles` as a plain one."""
 
@@ -71,11 +103,7 @@ class _BlockingStream(Generic[_Arguments, _Result]):
         @functools.wraps(self._method)
         def iterate(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> Iterator[_Result]:
             source = self._method(instance.asynchronous, *arguments, **named)
-            try:
-                while (item := instance.portal.call(anext, source, _END)) is not _END:
-                    yield cast(_Result, item)
-            finally:
-                instance.portal.call(source.aclose)
+            yield from _Steps(instance.portal, source)
 
         return iterate
 
@@ -133,6 +161,58 @@ class MarketDataCoordinator:
     get_ticker_data = _Blocking(coordinator.MarketDataCoordinator.get_ticker_data)
     get_orderbook_data = _Blocking(coordinator.MarketDataCoordinator.get_orderbook_data)
     get_trade_data = _Blocking(coordinator.MarketDataCoordinator.get_trade_data)
+
+
+# ── profiles ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _profile(
+    function: Callable[Concatenate[coordinator.MarketDataCoordinator, _Arguments], AsyncGenerator[_Result, None]],
+) -> Callable[Concatenate[MarketDataCoordinator, _Arguments], Iterator[_Result]]:
+    """An async generator that asks through a coordinator as a plain one, with the same arguments and documentation."""
+
+    @functools.wraps(function)
+    def iterate(
+        through: MarketDataCoordinator, /, *arguments: _Arguments.args, **named: _Arguments.kwargs
+    ) -> Iterator[_Result]:
+        yield from _Steps(through.portal, function(through.asynchronous, *arguments, **named))
+
+    return iterate
+
+
+def _profile_result(
+    function: Callable[Concatenate[coordinator.MarketDataCoordinator, _Arguments], Awaitable[_Result]],
+) -> Callable[Concatenate[MarketDataCoordinator, _Arguments], _Result]:
+    """The same for what has one result."""
+    method = _Blocking(function)
+
+    @functools.wraps(function)
+    def call(through: MarketDataCoordinator, /, *arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
+        return method.__get__(through, type(through))(*arguments, **named)
+
+    return call
+
+
+screen = _profile(coordinator.screen)
+backtest = _profile(coordinator.backtest)
+collect_many = _profile_result(coordinator.collect_many)
+
+
+class ChartView:
+    """`candle_core.coordinator.ChartView` without ``await``.
+
+    Args:
+        coordinator: what to ask through.
+        request, forming: as there.
+    """
+
+    def __init__(
+        self, coordinator: MarketDataCoordinator, request: LargeCandleRequest, *, forming: bool = False
+    ) -> None:
+        self.asynchronous = profiles.ChartView(coordinator.asynchronous, request, forming=forming)
+        self.portal = coordinator.portal
+
+    look = _Blocking(profiles.ChartView.look)
 
 
 class ExchangeService:
