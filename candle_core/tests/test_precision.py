@@ -137,6 +137,7 @@ def on_grid(price: int, table: list[tuple[int, int]]) -> bool:
 
 @given(small_tables(), st.integers(0, 400))
 @example([(20, 7), (0, 3)], 79)  # 19.75: 18 is the last of threes, 21 the first of sevens
+@example([(20, 7), (0, 4)], 76)  # 20 is the next of fours, and the first of sevens is 21
 @example([(10, 12), (9, 4), (0, 2)], 38)  # the middle band has no price at all
 def test_bands_by_looking_at_every_price(table: list[tuple[int, int]], quarters: int) -> None:
     mine = banded(" ".join(f"{start}:{tick}" for start, tick in table))
@@ -171,6 +172,12 @@ def test_a_rounded_price_is_never_refused(value: Decimal, rounding: str) -> None
 )  # fmt: skip
 def test_over_the_edge_of_a_band(value: str, rounding: str, expected: str) -> None:
     assert banded().price(value, rounding) == Decimal(expected)
+
+
+def test_half_even_over_an_edge_goes_by_the_step_below() -> None:
+    mine = banded("16:20 0:3")  # 15 is five steps of 3, and 20 is one of 20
+    assert mine.price("17.5", decimal.ROUND_HALF_EVEN) == 20
+    assert banded("19:20 0:3").price("19", decimal.ROUND_HALF_EVEN) == 18, "six steps of 3"
 
 
 def test_by_the_ticks_of_a_day() -> None:
@@ -268,6 +275,8 @@ LIMITED = precision(
     [
         ("10", "0.5", []),
         ("1000", "0.005", []),
+        ("0.05", "100", []),
+        ("1000", "0.002", ["the order is worth 2 USDT, less than 5 USDT"]),
         ("10.005", "1", ["the price 10.005 USDT is not in steps of 0.01; 10 and 10.01 are"]),
         ("10", "1.0005", ["the amount 1.0005 BTC is not in steps of 0.001; 1 and 1.001 are"]),
         ("0.04", "100", ["the price 0.04 USDT is below the least, 0.05 USDT",
