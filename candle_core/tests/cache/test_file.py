@@ -1,0 +1,114 @@
+"""The cache in a file: who may read it, what becomes of a damaged one, and that nobody's event loop waits for it."""
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from candle_core.cache import FileCache, file
+from candle_hookspecs import CacheUnavailableError
+
+
+@pytest.fixture
+async def cache(tmp_path: Path) -> AsyncIterator[FileCache]:
+    cache = FileCache(tmp_path / "caches" / "cache.sqlite3")
+    yield cache
+    await cache.close()
+
+
+async def test_it_is_made_when_needed_for_its_user_alone(cache: FileCache) -> None:
+    assert not cache.path.parent.exists()
+    await cache.set("a", b"1", 60)
+    assert cache.path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_one_that_others_may_read_is_closed_to_them(cache: FileCache) -> None:
+    cache.path.parent.mkdir()
+    cache.path.touch(0o666)
+    cache.path.chmod(0o666)
+    await cache.set("a", b"1", 60)
+    assert cache.path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_it_outlives_who_wrote_it(cache: FileCache) -> None:
+    await cache.set("a", b"1", 60)
+    await cache.close()
+    other = FileCache(cache.path)
+    assert await other.get("a") == b"1"
+    await other.close()
+
+
+async def test_what_expired_leaves_the_file(cache: FileCache) -> None:
+    now = [1e9]
+    cache._now = lambda: now[0]
+    await cache.set("old", bytes(1_000_000), 60)
+    now[0] += 60
+    await cache.set("new", b"1", 60)
+    with closing(sqlite3.connect(cache.path)) as database:
+        assert database.execute("SELECT key FROM cache").fetchall() == [("new",)]
+
+
+@pytest.mark.parametrize("damage", [b"this is no database at all" * 100, b"SQLite format 3\0" + b"\xff" * 5_000])
+async def test_a_damaged_file_is_put_aside_with_a_warning(
+    cache: FileCache, damage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.path.parent.mkdir()
+    cache.path.write_bytes(damage)
+    with caplog.at_level(logging.WARNING, "candle.cache"):
+        assert await cache.get("a") is None
+        await cache.set("a", b"1", 60)
+    assert await cache.get("a") == b"1"
+    assert (cache.path.parent / "cache.sqlite3.damaged").read_bytes() == damage
+    (record,) = caplog.records
+    assert "cache.sqlite3.damaged" in record.getMessage()
+
+
+async def test_what_is_damaged_while_open_is_put_aside_for_all_who_have_it_open(cache: FileCache) -> None:
+    other = FileCache(cache.path)
+    for number in range(50):
+        await cache.set(f"key {number}", bytes(20_000), 60)
+    assert await other.get("key 1") == bytes(20_000)
+    with cache.path.open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xff" * 200_000)
+    for one in (cache, other):
+        await one.set("key 1", b"1", 60)
+    assert (await cache.get("key 1"), await other.get("key 1")) == (b"1", b"1")
+    await other.set("key 1", b"2", 60)
+    assert await cache.get("key 1") == b"2", "they share one file again"
+    await other.close()
+
+
+async def test_who_removes_the_file_parts_nobody(cache: FileCache) -> None:
+    other = FileCache(cache.path)
+    await cache.set("a", b"1", 60)
+    await other.get("a")
+    cache.path.unlink()
+    await cache.set("a", b"2", 60)
+    assert await other.get("a") == b"2"
+    await other.close()
+
+
+async def test_the_event_loop_goes_on_while_somebody_else_holds_the_file(
+    cache: FileCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file, "PATIENCE", 0.3)
+    await cache.set("a", b"1", 60)
+    await cache.close()
+    with closing(sqlite3.connect(cache.path, isolation_level=None)) as database:
+        database.execute("BEGIN EXCLUSIVE")
+        call = asyncio.create_task(cache.set("a", b"2", 60))
+        longest, last = 0.0, time.perf_counter()
+        while not call.done():
+            await asyncio.sleep(0.001)
+            longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
+        with pytest.raises(CacheUnavailableError, match="locked"):
+            await call
+    assert longest < 0.2, "seconds for which the loop stood still"
+    await cache.set("a", b"2", 60)
+    assert await cache.get("a") == b"2"
