@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from candle_core.secrets import REDACTOR
 from candle_hookspecs import BadInputError, BadSpanError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -34,11 +35,11 @@ class Session:
 
     def emit(self, document: object) -> None:
         """Print the JSON document."""
-        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        click.echo(REDACTOR.scrub(json.dumps(document, ensure_ascii=False, indent=2)))
 
     def note(self, text: str) -> None:
         """Tell the person at the terminal, on standard error."""
-        click.echo(text, err=True)
+        click.echo(REDACTOR.scrub(text), err=True)
 
 
 def command(function: _Function, *, as_json: str = "Print one JSON document on standard output.") -> click.Command:

@@ -38,9 +38,11 @@ def exit_code(error: BaseException) -> int:
 
 
 def one_line(error: BaseException) -> str:
-    """The message without line breaks, never empty."""
+    """The message without line breaks and secrets, never empty."""
+    from candle_core.secrets import REDACTOR
+
     text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-    return " ".join(text.split()) or type(error).__name__
+    return " ".join(REDACTOR.scrub(text).split()) or type(error).__name__
 
 
 def report(error: Exception, *, as_json: bool) -> int:
@@ -54,7 +56,9 @@ def report(error: Exception, *, as_json: bool) -> int:
     if isinstance(error, OSError) and (error.filename or error.errno == errno.ENOSPC):
         error = _OutputError(f"cannot read or write {error.filename or 'standard output'!r}: {error.strerror or error}")
     if os.environ.get("CANDLE_DEBUG") == "1":
-        traceback.print_exception(error)
+        from candle_core.secrets import scrubbed
+
+        traceback.print_exception(scrubbed(error))
     click.echo(f"candle: {one_line(error)}{_advice(error)}", err=True)
     if as_json:
         click.echo(json.dumps({"error": describe(error)}, ensure_ascii=False))

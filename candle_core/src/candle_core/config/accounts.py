@@ -42,6 +42,46 @@ class _Written(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class KeyState:
+    """One key of an account, without the key.
+
+    Attributes:
+        key: one of `KEYS`.
+        kept: ``env``, ``file`` or ``keyring``; ``program``: it was given by one.
+        name: of the variable, path of the file, service in the keyring.
+        user: whose entry in the keyring.
+        error: why it is not found; empty: it is.
+    """
+
+    key: str
+    kept: str
+    name: str = ""
+    user: str = ""
+    error: str = ""
+
+    @property
+    def found(self) -> bool:
+        """Whether it is."""
+        return not self.error
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """How an account fares.
+
+    Attributes:
+        name, exchange, active: as in `AccountTable`.
+        used: whether it is the one that stands for all of its exchange.
+    """
+
+    name: str
+    exchange: str
+    active: bool
+    used: bool
+    keys: tuple[KeyState, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AccountTable:
     """One of ``[[accounts]]``.
 
@@ -79,6 +119,21 @@ class AccountTable:
         """
         found = {key: self.find(key, source) for key in self.keys}
         return Account(name=self.name, exchange=self.exchange, active=self.active, **found)
+
+    def check(self, source: Source) -> tuple[KeyState, ...]:
+        """Where each of its keys is kept, and whether it is found."""
+        return tuple(self._state(key, kept, source) for key, kept in self.keys.items())
+
+    def _state(self, key: str, kept: SecretSource | SecretStr, source: Source) -> KeyState:
+        if isinstance(kept, SecretStr):
+            return KeyState(key, "program")
+        error = ""
+        try:
+            self.find(key, source)
+        except ConfigError as missing:
+            error = str(missing)
+        user = (kept.user or self.name) if kept.kind == "keyring" else ""
+        return KeyState(key, kept.kind, kept.name, user, error)
 
 
 def read_accounts(written: object, source: Source) -> Iterator[AccountTable]:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
-from candle_core.config.accounts import AccountTable, read_accounts
+from candle_core.config.accounts import AccountState, AccountTable, read_accounts
 from candle_core.config.sections import LOCAL_BUDGET, LOCAL_CACHES, Budgeting, Caching, Collecting, Defaults
 from candle_core.config.source import Keys, Source
 from candle_core.config.tables import PluginTable, Values
@@ -92,6 +92,15 @@ class Config:
         """
         used = self.used_account(exchange)
         return None if used is None else used.reveal(self.source)
+
+    def check_accounts(self) -> list[AccountState]:
+        """Where the keys of each account are kept, and whether they are found; no key is shown."""
+        return [
+            AccountState(
+                one.name, one.exchange, one.active, one is self.used_account(one.exchange), one.check(self.source)
+            )
+            for one in self.accounts
+        ]
 
     def settings(self, table: PluginTable, model: type[_Model]) -> _Model:
         """A plugin's table, with its secrets looked up, as the plugin's own `Settings`.

@@ -71,7 +71,7 @@ def _shows(error: BaseException) -> bool:
 
 def _copy(error: BaseException) -> BaseException:
     copy = _same(error)
-    if copy is None or _shows(copy):
+    if copy is None or _shows(copy) or _said(copy) != REDACTOR.scrub(_said(error)):
         copy = _stand_in(error)
     copy.__traceback__ = error.__traceback__
     return copy

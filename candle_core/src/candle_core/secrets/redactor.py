@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
@@ -20,14 +21,28 @@ _PASSWORD: Final = re.compile(r"""\bpassword\s*=\s*(?:'((?:[^'\\]|\\.)*)'|([^\s&
 """In a connection string: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Secrets, and every form to look for: those that are written in one way only, and those that are not."""
+
+    secrets: frozenset[str] = frozenset()
+    plain: tuple[str, ...] = ()
+    patterns: tuple[re.Pattern[str], ...] = ()
+
+    def __or__(self, secrets: set[str]) -> "_Known":
+        known = self.secrets | secrets
+        # The longest first: what a shorter one leaves of a longer one would stay.
+        forms = sorted({form for secret in known for form in _forms(secret)}, key=len, reverse=True)
+        patterns = tuple(re.compile(_spellings(form)) for form in forms if not _is_plain(form))
+        return _Known(known, tuple(form for form in forms if _is_plain(form)), patterns)
+
+
 class Redactor:
     """Scrubs the secrets that it was told from text. Any thread may use it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._secrets: set[str] = set()
-        self._plain: tuple[str, ...] = ()
-        self._patterns: tuple[re.Pattern[str], ...] = ()
+        self._known = _Known()
         self.first: Callable[[], None] | None = None
         """Called once, when there is something to scrub."""
 
@@ -36,29 +51,27 @@ class Redactor:
         texts = [one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in secrets]
         wanted = {part for text in texts for part in _parts(text) if len(part) >= SHORTEST}
         with self._lock:
-            if wanted <= self._secrets:
+            if wanted <= self._known.secrets:
                 return
+            self._known |= wanted
             first, self.first = self.first, None
-            self._secrets |= wanted
-            # The longest first: what is left of a longer one by a shorter one would stay.
-            forms = sorted({form for secret in self._secrets for form in _forms(secret)}, key=len, reverse=True)
-            self._patterns = tuple(re.compile(_spellings(form)) for form in forms if not _is_plain(form))
-            self._plain = tuple(form for form in forms if _is_plain(form))
         if first is not None:
             first()
 
     def scrub(self, text: str) -> str:
         """The text with a mask in the place of every secret, also where it is encoded for a URL, in base64 or JSON."""
-        for pattern in self._patterns:
+        known = self._known
+        for pattern in known.patterns:
             text = pattern.sub(MASK, text)
-        for form in self._plain:
+        for form in known.plain:
             if form in text:
                 text = text.replace(form, MASK)
         return text
 
     def finds(self, text: str) -> bool:
         """Whether there is a secret in it."""
-        return any(form in text for form in self._plain) or any(pattern.search(text) for pattern in self._patterns)
+        known = self._known
+        return any(form in text for form in known.plain) or any(pattern.search(text) for pattern in known.patterns)
 
 
 REDACTOR: Final = Redactor()
