@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, SecretStr
-from pydantic_core import PydanticCustomError
 
 from candle_core.config.source import Keys, Source
 from candle_core.config.tables import Values
@@ -21,9 +20,9 @@ def _read_key(written: object) -> SecretSource | SecretStr:
     if isinstance(written, SecretStr):
         return written
     if isinstance(written, str):
-        raise PydanticCustomError("clear", "a key does not stand here in clear; write " + FORMS)
+        raise ValueError(f"a key does not stand here in clear; write {FORMS}")
     if (source := SecretSource.read(written)) is None:
-        raise PydanticCustomError("source", "this tells not where the key is kept; write " + FORMS)
+        raise ValueError(f"this tells not where the key is kept; write {FORMS}")
     return source
 
 

@@ -102,7 +102,8 @@ def _problem(
         return source.unknown_key(keys[-1], (*table, *keys[:-1]), _fields(model, keys[:-1]))
     shown = f" (it is {written[keys[0]]!r})" if _may_be_shown(model, keys, written) else ""
     name = ".".join(keys) or ".".join(table)
-    return f"{source.place((*table, *keys))}: {name!r}: {detail['msg']}{shown}"
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{source.place((*table, *keys))}: {name!r}: {message}{shown}"
 
 
 def _fields(model: type[BaseModel], keys: Keys) -> tuple[str, ...]:
