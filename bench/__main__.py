@@ -6,6 +6,7 @@ from collections.abc import Callable
 from bench import (
     budget,
     collect,
+    coordinator,
     counting,
     decode,
     every,
@@ -27,6 +28,7 @@ MEASURES: dict[str, Callable[[], None]] = {
     "collect": collect.run,
     "modes": modes.run,
     "parallel": parallel.run,
+    "coordinator": coordinator.run,
     "profiles": profiles.run,
     "budget": budget.run,
     "counting": counting.run,

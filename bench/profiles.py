@@ -11,13 +11,16 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import candle_core
 from candle_core.coordinator import LargeCandleRequest, ManyRequest, MarketDataCoordinator
 from candle_core.coordinator.profiles import ChartView, backtest, collect_many, screen
+from candle_hookspecs import Ticker
 from candle_testkit.sandbox import Limits, MarketConfig, Sandbox, SandboxConfig
 
 LATENCY_MS: Final = 100
@@ -80,16 +83,37 @@ async def screening() -> tuple[Cost, Cost]:
     return costs[0], costs[1]
 
 
-async def backtesting() -> tuple[Cost, Cost]:
-    """Six months of minutes, eight requests under way; what counts is when the first month is there."""
+async def prefiltering() -> tuple[Cost, Cost]:
+    """The newest 50 candles of those of 40 markets that are traded most; plain: a screen of all."""
+    coins = (MarketConfig(f"C{number:02}USDT", f"C{number:02}", "USDT", price="30000") for number in range(40))
+    markets = [replace(coin, turnover=str(1_000_000 * (number + 1))) for number, coin in enumerate(coins)]
+    request = LargeCandleRequest(
+        exchange="BINANCE", symbols=[market.symbol for market in markets], timeframe="1m", count=50
+    )
+
+    def busy(ticker: Ticker) -> bool:
+        return (ticker.quote_volume or 0) > 15_000_000
+
+    costs = []
+    for profile in (False, True):
+        async with _open(markets, "binance") as (sandbox, coordinator):
+            began = time.perf_counter()
+            found = [one.symbol async for one in screen(coordinator, request, prefilter=busy if profile else None)]
+            assert 0 < len(found) <= 20 if profile else len(found) == 40, len(found)
+            costs.append(Cost(sandbox.ledger.count(), time.perf_counter() - began))
+    return costs[0], costs[1]
+
+
+async def backtesting(most: int | None = None) -> tuple[Cost, Cost]:
+    """Six months of minutes, so many requests under way, or as many as each takes by itself."""
     market = MarketConfig("BTCUSDT", "BTC", "USDT", price="30000", turnover="300000000", listed="2023-01-01")
+    request = LargeCandleRequest(
+        exchange="BINANCE", symbols="BTC/USDT", timeframe="1m", start="2023-12-01", end="2024-06-01",
+        max_concurrency=most,
+    )  # fmt: skip
     costs = []
     for profile in (False, True):
         async with _open([market], "binance") as (sandbox, coordinator):
-            request = LargeCandleRequest(
-                exchange="BINANCE", symbols="BTC/USDT", timeframe="1m", start="2023-12-01", end="2024-06-01",
-                max_concurrency=8,
-            )  # fmt: skip
             began, first, rows = time.perf_counter(), 0.0, 0
             if profile:
                 async for part in backtest(coordinator, request):
@@ -100,6 +124,27 @@ async def backtesting() -> tuple[Cost, Cost]:
                 first = time.perf_counter() - began
             assert rows == 183 * 1440
             costs.append(Cost(sandbox.ledger.count(), time.perf_counter() - began, first))
+    return costs[0], costs[1]
+
+
+async def backtesting_days() -> tuple[Cost, Cost]:
+    """Three years of days in months, each of which is far less than a page; plain: each month by itself."""
+    costs = []
+    for profile in (False, True):
+        async with _open([_upbit("BTC", listed="2020-01-01")], "upbit") as (sandbox, coordinator):
+            began, rows = time.perf_counter(), 0
+            request = LargeCandleRequest(
+                exchange="UPBIT", symbols="KRW-BTC", timeframe="1d", start="2021-06-01", end="2024-06-01"
+            )
+            if profile:
+                async for part in backtest(coordinator, request):
+                    rows += part.report.rows
+            else:
+                months = [f"{year}-{month:02}-01" for year in range(2021, 2025) for month in range(1, 13)][5:42]
+                for start, end in pairwise(months):
+                    rows += (await coordinator.get_candle_data(replace(request, start=start, end=end))).report.rows
+            assert rows == 1096
+            costs.append(Cost(sandbox.ledger.count(), time.perf_counter() - began))
     return costs[0], costs[1]
 
 
@@ -118,6 +163,25 @@ async def charting() -> tuple[Cost, Cost]:
                     await coordinator.candles.collect_candles_only(
                         "KRW-BTC", "1m", exchange="UPBIT", tradetype="SPOT", count=500, refetch=True
                     )
+                sandbox.clock.advance(MINUTE)
+            costs.append(Cost(sandbox.ledger.count(), time.perf_counter() - began))
+    return costs[0], costs[1]
+
+
+async def forming() -> tuple[Cost, Cost]:
+    """The same with the candle that is still open; plain: the newest two are asked for besides the increment."""
+    costs = []
+    for profile in (False, True):
+        async with _open([_upbit("BTC")], "upbit") as (sandbox, coordinator):
+            request = LargeCandleRequest(exchange="UPBIT", symbols="KRW-BTC", timeframe="1m", count=100)
+            view = ChartView(coordinator, request, forming=profile)
+            began = time.perf_counter()
+            for _ in range(LOOKS):
+                look = (await view.look())["KRW-BTC"]
+                if profile:
+                    assert look.forming is not None
+                else:
+                    await ChartView(coordinator, replace(request, count=1), forming=True).look()
                 sandbox.clock.advance(MINUTE)
             costs.append(Cost(sandbox.ledger.count(), time.perf_counter() - began))
     return costs[0], costs[1]
@@ -166,8 +230,12 @@ async def keeping() -> tuple[Cost, Cost]:
 
 MEASURES: Final[dict[str, Callable[[], Coroutine[Any, Any, tuple[Cost, Cost]]]]] = {
     "screening: 50 of 20, one thin": screening,
+    "screening: the busiest of 40": prefiltering,
     "backtest: six months of minutes": backtesting,
+    "  the same, 8 calls at once each": partial(backtesting, 8),
+    "backtest: three years of days": backtesting_days,
     f"chart: 500 candles, {LOOKS} looks": charting,
+    f"  with the open one, {LOOKS} looks": forming,
     "batch: an hour of 40": batching,
     "many: 40 in three timeframes": keeping,
 }
@@ -187,9 +255,9 @@ class _Clock:
         await asyncio.sleep(seconds)
 
 
-def _upbit(coin: str, trades: int = 20_000_000) -> MarketConfig:
+def _upbit(coin: str, trades: int = 20_000_000, listed: str = "2023-01-01") -> MarketConfig:
     return MarketConfig(
-        f"KRW-{coin}", coin, "KRW", "1000", "0.00000001", "42000000", "50000000", trades, listed="2023-01-01",
+        f"KRW-{coin}", coin, "KRW", "1000", "0.00000001", "42000000", "50000000", trades, listed=listed,
         exchange="UPBIT",
     )  # fmt: skip
 

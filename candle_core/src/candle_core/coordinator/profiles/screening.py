@@ -8,7 +8,8 @@ from typing import Final
 
 from candle_core.coordinator.coordinator import MarketDataCoordinator
 from candle_core.coordinator.models import LargeCandleRequest, LargeCandleResponse, LargeTickerRequest
-from candle_hookspecs import BadInputError, CandleBatch, CandleError, SymbolQuery, Ticker
+from candle_core.coordinator.records import Records
+from candle_hookspecs import BadInputError, CandleBatch, CandleError, Ticker
 
 Enough = Callable[[CandleBatch], bool]
 """Says whether what came of a market so far will do."""
@@ -71,17 +72,20 @@ async def screen(
     if request.count is None or request.start is not None:
         raise BadInputError("screening takes the newest candles: give a count, and no start")
     names: Sequence[str] = request.symbols
+    failures: Mapping[str, CandleError] = {}
     if prefilter is not None:
         names, failures = await _prefiltered(coordinator, request, prefilter)
-        for name, error in failures.items():
-            yield Screened(symbol=name, candles=CandleBatch.empty(), error=error)
+    found = await _find(coordinator, request, names)
+    failures = {**failures, **{name: error for name, error in found.items() if isinstance(error, CandleError)}}
+    for name, error in failures.items():
+        yield Screened(symbol=name, candles=CandleBatch.empty(), error=error)
     lanes = asyncio.Semaphore(request.max_concurrency or coordinator.max_concurrency)
 
     async def look(name: str) -> Screened:
         async with lanes:
             return await _look_back(coordinator, request, name, enough, max_slots)
 
-    tasks = [asyncio.create_task(look(name)) for name in await _cheapest_first(coordinator, request, names)]
+    tasks = [asyncio.create_task(look(name)) for name in await _cheapest_first(coordinator, request, found)]
     try:
         for done in asyncio.as_completed(tasks):
             yield await done
@@ -133,21 +137,25 @@ def _is_all(response: LargeCandleResponse, name: str) -> bool:
     return report is None or bool(report.not_listed or report.out_of_reach)
 
 
-async def _cheapest_first(
-    coordinator: MarketDataCoordinator, request: LargeCandleRequest, names: Sequence[str]
-) -> list[str]:
+async def _find(coordinator: MarketDataCoordinator, request: LargeCandleRequest, names: Sequence[str]) -> Records:
+    """All that are meant, by one listing at most; else each look would ask for its own."""
+    if not names:
+        return {}
+    return await coordinator.records(replace(request, symbols=names), (request.timeframe,), coverage=True)
+
+
+async def _cheapest_first(coordinator: MarketDataCoordinator, request: LargeCandleRequest, found: Records) -> list[str]:
     """What is stored before what is partly stored, and that before what is not known at all."""
-    candles, exchange = coordinator.candles, request.exchange
-    tradetype = coordinator.tradetype(request)
-    query = SymbolQuery(exchange=exchange, tradetype=tradetype, timeframe=request.timeframe)
-    known = await candles.symbols(query)
     costs: dict[str, float] = {}
-    for name in names:
+    for name, records in found.items():
+        if isinstance(records, CandleError):
+            continue
+        (record,) = records
         costs[name] = math.inf
-        if any(record.market.answers_to(name) and record.market.native_id for record in known):
-            plan = await candles.plan_collection(
-                name, request.timeframe, exchange=exchange, tradetype=tradetype, count=request.count, end=request.end,
-                to=request.to,
+        if record.coverage:
+            plan = await coordinator.candles.plan_collection(
+                name, request.timeframe, exchange=request.exchange, tradetype=coordinator.tradetype(request),
+                count=request.count, end=request.end, to=request.to,
             )  # fmt: skip
             costs[name] = plan.requests
-    return sorted(names, key=costs.__getitem__)
+    return sorted(costs, key=costs.__getitem__)
