@@ -35,8 +35,8 @@ class Catalogue:
         """What was meant, with defaults filled in.
 
         Raises:
-            ConfigError: exchange or trade type are neither given nor in ``[defaults]``, and the exchange trades several
-                kinds of things.
+            ConfigError: exchange or trade type are neither given nor in ``[defaults]``, the exchange trades several
+                kinds of things, and the name is not ccxt's of a contract, which says it.
             BadInputError: no timeframe, or arguments that contradict the symbol. UnknownTimeframeError: not a
             timeframe.
         """
@@ -68,6 +68,7 @@ class Catalogue:
         if isinstance(symbol, Symbol):
             return _query_of(symbol, timeframe, exchange, tradetype)
         defaults = self._kernel.config.defaults
+        tradetype = tradetype or _contract_kind(symbol)
         if tradetype is None and exchange and exchange.upper() != (defaults.exchange or exchange).upper():
             tradetype = self._only_tradetype(exchange)  # the default was meant for another exchange
         exchange, tradetype = exchange or defaults.exchange, tradetype or defaults.tradetype
@@ -167,6 +168,14 @@ def chosen(names: Sequence[SymbolLike], records: Sequence[SymbolRecord]) -> list
 
 def _means(name: SymbolLike, record: SymbolRecord) -> bool:
     return str(name) == str(record.symbol) or record.market.answers_to(str(name))
+
+
+def _contract_kind(name: SymbolLike) -> str | None:
+    """The trade type that ccxt's name of a contract says by itself; None for any other name."""
+    pair, _, contract = name.partition(":") if isinstance(name, str) else ("", "", "")
+    if "/" not in pair or not contract:
+        return None
+    return "FUTURE" if "-" in contract else "SWAP"
 
 
 def _query_of(symbol: Symbol, timeframe: str | None, exchange: str | None, tradetype: str | None) -> SymbolQuery:
