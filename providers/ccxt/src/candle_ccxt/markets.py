@@ -12,6 +12,8 @@ from candle_ccxt.describe import TRADETYPES
 from candle_hookspecs import MalformedAnswerError, Market, MarketStatus
 
 _OURS: Final = {name: ours for ours, name in TRADETYPES.items()}
+_EXTRA: Final = {"created": "created", "contractSize": "contract_size"}
+"""ccxt's key → ours. How much a contract is: in coins of the base or, where it settles in that, in the quote."""
 _DECIMAL_PLACES: Final = 2
 _TICK_SIZE: Final = 4
 """Modes of precision (``ccxt.base.decimal_to_precision``). With significant digits, 3, a step depends on the price."""
@@ -43,6 +45,7 @@ def parse(market: Mapping[str, Any], exchange: str, mode: int) -> Market:
     precision, limits = market["precision"], market["limits"]
     settle = market.get("settle") or ""
     try:
+        coins = _coins(market)
         return Market(
             archetype="CRYPTO",
             exchange=exchange,
@@ -55,14 +58,14 @@ def parse(market: Mapping[str, Any], exchange: str, mode: int) -> Market:
             ccxt_symbol=market["symbol"],
             status=_status(market.get("active")),
             price_tick=_step(precision.get("price"), mode),
-            amount_step=_step(precision.get("amount"), mode),
-            min_amount=_bound(limits, "amount", "min"),
-            max_amount=_bound(limits, "amount", "max"),
+            amount_step=_times(_step(precision.get("amount"), mode), coins),
+            min_amount=_times(_bound(limits, "amount", "min"), coins),
+            max_amount=_times(_bound(limits, "amount", "max"), coins),
             min_price=_bound(limits, "price", "min"),
             max_price=_bound(limits, "price", "max"),
             min_notional=_bound(limits, "cost", "min"),
             # When an entry was made is not when the market began to trade: candles may be older. So it proves nothing.
-            extra={"created": str(market["created"])} if market.get("created") else {},
+            extra={name: str(market[key]) for key, name in _EXTRA.items() if market.get(key)},
         )
     except InvalidOperation as error:
         raise MalformedAnswerError(f"the market {market.get('symbol')!r} has a number that is none") from error
@@ -73,6 +76,21 @@ def _contract(market: Mapping[str, Any]) -> str:
     settle, _, expiry = str(market["symbol"]).partition(":")[2].partition("-")
     unusual = settle if settle and settle != market.get("quote") else ""
     return "-".join(part for part in (unusual, expiry) if part)
+
+
+def _coins(market: Mapping[str, Any]) -> Decimal | None:
+    """How many coins of the base the unit of an amount is; None where that depends on the price, or nobody knows.
+
+    Amounts of contracts are counted in contracts, by ccxt's convention.
+    """
+    if not market.get("contract"):
+        return Decimal(1)
+    size = market.get("contractSize")
+    return Decimal(str(size)) if size and market.get("linear") else None
+
+
+def _times(amount: Decimal | None, coins: Decimal | None) -> Decimal | None:
+    return None if amount is None or coins is None else _plain(amount * coins)
 
 
 def _status(active: bool | None) -> MarketStatus:
