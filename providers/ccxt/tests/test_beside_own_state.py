@@ -78,7 +78,7 @@ async def test_tickers_books_and_trades_are_those_of_the_exchanges_own_plugin(sa
     (own_tickers, own_books, own_trades), (tickers_, books_, trades_) = told
     for name in names:
         # What ccxt does not pass on: since when they count, how many trades; of Upbit, also when it was so.
-        unsaid = {"since": None, "trades": None, "at": 0, "market": tickers_[name].market}
+        unsaid: dict[str, Any] = {"since": None, "trades": None, "at": 0, "market": tickers_[name].market}
         assert repr(replace(tickers_[name], **unsaid)) == repr(replace(own_tickers[name], **unsaid))
         own_book = own_books[name]
         assert repr((books_[name].bids, books_[name].asks)) == repr((own_book.bids, own_book.asks))

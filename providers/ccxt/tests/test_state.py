@@ -57,7 +57,7 @@ def test_a_price_told_in_multiples_of_ten_is_the_exchanges_word() -> None:
 def test_a_side_that_nobody_is_on_has_no_price() -> None:
     told = {"last": Decimal(1), "bid": Decimal(1), "bidVolume": Decimal("0.00"), "ask": Decimal(2)}
     (ticker,) = tickers_of(ccxt_ticker(told, a="1", b="0.00", c="2"), {MARKET: SPOT}, MOMENT)
-    assert (ticker.bid, ticker.bid_amount, ticker.ask, ticker.ask_amount) == (None, None, 2, None)
+    assert (ticker.bid, ticker.bid_amount, ticker.ask, ticker.ask_amount) == (None, None, Decimal(2), None)
 
 
 @pytest.mark.parametrize("found", [{}, {"A/B": None}, ccxt_ticker({"last": None}), ccxt_ticker({"last": Decimal(7)})])
@@ -138,7 +138,7 @@ def test_of_a_contract_of_unknown_size_no_amount_is_told() -> None:
         trades_of([trade()], MARKET, UNKNOWN)
     told = {"last": Decimal(3), "bid": Decimal(2), "bidVolume": Decimal(5), "baseVolume": Decimal(9)}
     (ticker,) = tickers_of(ccxt_ticker(told, a="3", b="2", c="5", d="9"), {MARKET: UNKNOWN}, MOMENT)
-    assert (ticker.last, ticker.bid, ticker.bid_amount, ticker.volume) == (3, 2, None, None)
+    assert (ticker.last, ticker.bid, ticker.bid_amount, ticker.volume) == (Decimal(3), Decimal(2), None, None)
 
 
 # ── how ccxt is made to read ────────────────────────────────────────────────────────────────────────────────────────

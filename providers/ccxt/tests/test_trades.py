@@ -71,6 +71,9 @@ MEANT: Final = [
     (Newest(MOST, known=False), newest, Anchor.END),
 ]
 
+LET_IN: Final = {on_from: 2, on_from_the_second: 20}
+"""Milliseconds of which the trades may take up one page, where more come than from the moment on."""
+
 truths = st.lists(st.integers(1, 60), max_size=40).map(
     lambda times: [
         Trade(market=MARKET, id=str(number), at=at, price=1, amount=1)  # type: ignore[arg-type]
@@ -123,7 +126,7 @@ def test_a_span_comes_whole_or_not_at_all(
             unknown = not told or told[0].at >= span.start
             assert limit > MOST or (unknown and not (way.known and len(told) < MOST))
         else:
-            assert crowded(truth, 20 if wire is on_from_the_second else 1) >= MOST - 1
+            assert crowded(truth, LET_IN.get(wire, 1)) >= MOST - 1
         return
     moments = sorted(one.at for one in (counted if limit else inside))
     assert sorted(one.at for one in found) == moments
