@@ -25,7 +25,7 @@ from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from candle_hookspecs import Market
+from candle_hookspecs import PRICE_TICKS, Market
 
 VERSION: Final = 1
 """Of both forms. What was written by another one is as good as absent."""
@@ -36,7 +36,6 @@ SUPPORTED: Final = "supported:exchanges"
 _NEEDED: Final = frozenset(
     one.name for one in fields(Market) if one.default is MISSING and one.default_factory is MISSING
 )
-PRICE_TICKS: Final = "price_ticks"
 _DEFAULTS: Final[dict[str, Any]] = {one.name: one.default for one in fields(Market)}
 _PRECISION: Final = (
     "price_tick", "amount_step", "min_amount", "max_amount", "min_price", "max_price", "min_notional",

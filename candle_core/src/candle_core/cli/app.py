@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "accounts": "Show where the keys of accounts are kept, and whether they are found.",
     "plugins": "Show which exchanges, databases and commands are installed.",
     "markets": "List what an exchange trades.",
+    "warmup": "Ask exchanges ahead: markets, precision, clocks.",
     "precision": "Show how a market wants prices and amounts, and try an order.",
     "plan": "Say what a collection would ask for, and what that costs.",
     "collect": "Fetch the candles that are missing and keep them.",

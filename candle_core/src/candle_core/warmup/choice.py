@@ -16,13 +16,14 @@ def chosen(config: Config, exchanges: Iterable[str] = ()) -> Mapping[str, tuple[
         ConfigError: there is none of all these.
     """
     accounts = by_exchange(config)
-    given = [exchanges] if isinstance(exchanges, str) else exchanges
-    names = [name.lower() for name in given] or [*accounts] or [*config.providers] or [config.defaults.exchange or ""]
-    if names == [""]:
+    default = config.defaults.exchange
+    named = [exchanges] if isinstance(exchanges, str) else [*exchanges]
+    names = named or [*accounts] or [*config.providers] or ([default] if default else [])
+    if not names:
         raise ConfigError(
             "no exchange to warm up; name one, or write [[accounts]], [providers.…] or [defaults] exchange in the TOML"
         )
-    return {name: accounts.get(name, ()) for name in names}
+    return {name.lower(): accounts.get(name.lower(), ()) for name in names}
 
 
 def by_exchange(config: Config) -> dict[str, tuple[str, ...]]:
