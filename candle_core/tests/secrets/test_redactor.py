@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
@@ -31,7 +32,7 @@ def lower_percents(text: str) -> str:
     return first + "".join(f"%{part[:2].lower()}{part[2:]}" for part in rest)
 
 
-WRITTEN = {
+WRITTEN: dict[str, Callable[[str], str]] = {
     "plain": lambda secret: secret,
     "url": lambda secret: quote(secret, safe=""),
     "url, lower case": lambda secret: lower_percents(quote(secret, safe="")),
@@ -52,7 +53,7 @@ WRITTEN = {
 
 @SECRETS
 @pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN)
-def test_however_it_is_written(secret: str, write) -> None:  # type: ignore[no-untyped-def]
+def test_however_it_is_written(secret: str, write: Callable[[str], str]) -> None:
     written = write(secret)
     text = f"401 {written}, says the exchange"
     clean = redactor(secret).scrub(text)
@@ -90,6 +91,23 @@ def test_passwords_in_addresses_of_databases() -> None:
         f"postgresql+psycopg://candle:{MASK}@localhost/candles"
     )
     assert made.scrub("no candle at localhost") == "no candle at localhost"
+
+
+@SECRETS
+@pytest.mark.parametrize("write", [str, lambda secret: quote(secret, safe="")], ids=["plain", "url"])
+def test_one_that_was_cut_off(secret: str, write: Callable[[str], str]) -> None:
+    written, half = write(secret), len(write(secret[: (len(secret) + 1) // 2]))
+    made = redactor(secret)
+    for length in range(half, len(written)):
+        clean = made.scrub(f"the answer begins {written[:length]}")
+        assert clean.startswith(f"the answer begins {MASK}")
+        assert len(clean) <= len("the answer begins ") + len(MASK) + len("%C3%B"), "a character may be cut off, too"
+
+
+def test_what_only_begins_like_one_is_left() -> None:
+    made = redactor("postgresql://candle:password1@localhost/candles")
+    for text in ("postgresql://", "postgresql://localhost/candles", "passed"):
+        assert made.scrub(text) == text
 
 
 def test_a_longer_secret_is_not_left_half() -> None:

@@ -7,7 +7,8 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from itertools import takewhile
+from typing import Final, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 MASK: Final = "**********"
@@ -23,18 +24,16 @@ _PASSWORD: Final = re.compile(r"""\bpassword\s*=\s*(?:'((?:[^'\\]|\\.)*)'|([^\s&
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Secrets, and every form to look for: those that are written in one way only, and those that are not."""
+    """Secrets, and every form to look for."""
 
     secrets: frozenset[str] = frozenset()
-    plain: tuple[str, ...] = ()
-    patterns: tuple[re.Pattern[str], ...] = ()
+    forms: tuple["_Form", ...] = ()
 
     def __or__(self, secrets: set[str]) -> "_Known":
         known = self.secrets | secrets
         # The longest first: what a shorter one leaves of a longer one would stay.
         forms = sorted({form for secret in known for form in _forms(secret)}, key=len, reverse=True)
-        patterns = tuple(re.compile(_spellings(form)) for form in forms if not _is_plain(form))
-        return _Known(known, tuple(form for form in forms if _is_plain(form)), patterns)
+        return _Known(known, tuple((_Plain if _is_plain(form) else _Spelled)(form) for form in forms))
 
 
 class Redactor:
@@ -59,19 +58,20 @@ class Redactor:
             first()
 
     def scrub(self, text: str) -> str:
-        """The text with a mask in the place of every secret, also where it is encoded for a URL, in base64 or JSON."""
-        known = self._known
-        for pattern in known.patterns:
-            text = pattern.sub(MASK, text)
-        for form in known.plain:
-            if form in text:
-                text = text.replace(form, MASK)
+        """The text with a mask in the place of every secret, also where it is encoded for a URL, in base64 or JSON.
+
+        So is a secret's beginning, if that is at least half of it: an answer may have been cut off in the middle.
+        """
+        forms = [form for form in self._known.forms if form.stands_in(text)]
+        for form in forms:
+            text = form.scrub(text)
+        for form in forms:
+            text = form.scrub_beginning(text)
         return text
 
     def finds(self, text: str) -> bool:
         """Whether there is a secret in it."""
-        known = self._known
-        return any(form in text for form in known.plain) or any(pattern.search(text) for pattern in known.patterns)
+        return any(form.stands_in(text) for form in self._known.forms)
 
 
 REDACTOR: Final = Redactor()
@@ -108,16 +108,78 @@ def _forms(secret: str) -> Iterator[str]:
             yield encode(bytes(before) + raw).decode()[first:last]
 
 
+class _Form(Protocol):
+    """A text to look for."""
+
+    def stands_in(self, text: str) -> bool: ...
+
+    def scrub(self, text: str) -> str: ...
+
+    def scrub_beginning(self, text: str) -> str: ...
+
+
+def _head(form: str) -> int:
+    """How many characters of it must be there."""
+    return min(len(form), max(SHORTEST, -(-len(form) // 2)))
+
+
+class _Plain:
+    """A form of characters that look the same everywhere."""
+
+    __slots__ = ("_form", "_head", "_rest")
+
+    def __init__(self, form: str) -> None:
+        self._form, self._head, self._rest = form, form[: _head(form)], form[_head(form) :]
+
+    def stands_in(self, text: str) -> bool:
+        return self._head in text
+
+    def scrub(self, text: str) -> str:
+        return text.replace(self._form, MASK)
+
+    def scrub_beginning(self, text: str) -> str:
+        before, *pieces = text.split(self._head)
+        return before + "".join(MASK + piece[self._more(piece) :] for piece in pieces)
+
+    def _more(self, piece: str) -> int:
+        """How many characters of the rest it begins with."""
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(piece, self._rest, strict=False)))
+
+
+class _Spelled:
+    """A form in which each character may be written in one way or another."""
+
+    __slots__ = ("_form", "_head", "_rest")
+
+    def __init__(self, form: str) -> None:
+        self._form = re.compile("".join(map(_spelling, form)))
+        self._head = re.compile("".join(map(_spelling, form[: _head(form)])))
+        self._rest = tuple(re.compile(_spelling(character)) for character in form[_head(form) :])
+
+    def stands_in(self, text: str) -> bool:
+        return self._head.search(text) is not None
+
+    def scrub(self, text: str) -> str:
+        return self._form.sub(MASK, text)
+
+    def scrub_beginning(self, text: str) -> str:
+        clean, at = "", 0
+        while found := self._head.search(text, at):
+            clean += text[at : found.start()] + MASK
+            at = found.end()
+            for character in self._rest:
+                if (more := character.match(text, at)) is None:
+                    break
+                at = more.end()
+        return clean + text[at:]
+
+
 def _is_plain(text: str) -> bool:
     return _UNRESERVED.fullmatch(text) is not None
 
 
-def _spellings(text: str) -> str:
-    """A pattern for every mixture of the ways to write each character."""
-    return "".join(map(_spelling, text))
-
-
 def _spelling(character: str) -> str:
+    """A pattern for every way to write one character."""
     if _is_plain(character):
         return re.escape(character)
     ways = {
@@ -131,4 +193,4 @@ def _spelling(character: str) -> str:
         *(("\r\n", " ") if character == "\n" else ()),
     }
     spelled = [re.escape(way) for way in sorted(ways, key=len, reverse=True)]
-    return f"(?:{'|'.join(spelled)}|(?i:{quote(character, safe='')}|&#x0*{ord(character):x};))"
+    return f"(?:(?i:{quote(character, safe='')}|&#x0*{ord(character):x};)|{'|'.join(spelled)})"
