@@ -15,7 +15,8 @@ import pytest
 
 import candle_core
 from candle_core.registry import new_manager, register
-from candle_hookspecs import CandleSpecs, RateLimitedError, to_ms
+from candle_hookspecs import Cache, CandleSpecs, RateLimitedError, to_ms
+from candle_testkit.contracts.cache import CacheContract
 
 Install = Callable[..., None]
 
@@ -59,7 +60,7 @@ def test_every_decision_is_listed() -> None:
 
 # ── the examples ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-provider_source, extension_source = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+provider_source, extension_source, cache_source = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 HOLE = range(to_ms("2023-11-01T03:00"), to_ms("2023-11-01T05:00"), MINUTE)
 
 
@@ -193,6 +194,24 @@ async def test_the_extension_of_the_page_sees_every_request(
     }
     assert timing.events["page.fetched"] == summary.api_calls_made
     assert timing.events["collection.finished"] == 1
+
+
+class TestTheCacheOfThePage(CacheContract):
+    def build(self, folder: Path) -> Cache:
+        scope: dict[str, Any] = {}
+        exec(compile(cache_source, "docs/plugins.md", "exec"), scope)
+        attic: Cache = scope["Attic"]()
+        return attic
+
+
+async def test_the_cache_of_the_page_is_used_when_it_is_named(config: dict[str, Any], install: Install) -> None:
+    install("candle-attic", "[candle.extensions]\nattic = candle_attic:AtticExtension\n", candle_attic=cache_source)
+    async with candle_core.open(config | {"cache": {"backend": "attic"}}) as candles:
+        listing = await candles.kernel.directory.listing("EXAMPLE")
+        kept = await candles.kernel.cache.get("market:info:example")
+    assert [market.ccxt_symbol for market in listing.markets] == ["BTC/USDT"]
+    assert kept is not None
+    assert json.loads(kept)["value"]["markets"][0]["ccxt_symbol"] == "BTC/USDT"
 
 
 def test_the_examples_of_the_specs_are_registered_as_they_stand() -> None:

@@ -8,7 +8,11 @@ from tests.distributions import ROOT
 
 PAGE = (ROOT / "tests" / "testkit" / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-ADOPTED = ["examples/candle-example/tests/test_contract.py", "storage_backends/sqlite/tests/test_contract.py"]
+ADOPTED = [
+    "examples/candle-example/tests/test_contract.py",
+    "storage_backends/sqlite/tests/test_contract.py",
+    "candle_core/tests/cache/test_contract.py",
+]
 
 
 @pytest.mark.parametrize(("block", "file"), [*zip(BLOCKS, ADOPTED, strict=True)], ids=ADOPTED)
