@@ -71,7 +71,7 @@ MEANT: Final = [
     (Newest(MOST, known=False), newest, Anchor.END),
 ]
 
-LET_IN: Final = {on_from: 2, on_from_the_second: 20}
+LET_IN: Final[dict[Wire, int]] = {on_from: 2, on_from_the_second: 20}
 """Milliseconds of which the trades may take up one page, where more come than from the moment on."""
 
 truths = st.lists(st.integers(1, 60), max_size=40).map(
