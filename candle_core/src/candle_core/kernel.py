@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from candle_core.budget import Budget, Remote, SharedStore, cache_root, host_of
+from candle_core.budget import Budget, DistantStore, Remote, SharedStore, cache_root, host_of
 from candle_core.cache import FileCache, Keeper, LocalCache
 from candle_core.clock import ExchangeClock, SystemClock
 from candle_core.config import LOCAL_BUDGET, Config, PluginTable
@@ -138,7 +138,8 @@ class Kernel:
         )
         self.directory = Directory(self)
         if config.budget.backend != LOCAL_BUDGET:
-            self._limits = self._backend("candle_budget_store", "budget", config.budget.backend)
+            shared: BudgetStore = self._backend("candle_budget_store", "budget", config.budget.backend)
+            self._limits = DistantStore(shared, self._limits)
 
     def provider(self, exchange: str) -> Provider:
         """The provider of an exchange, built at the first call.
@@ -231,8 +232,8 @@ class Kernel:
             cache_dir=cache_root() / table.name,
             logger=guarded(f"candle.{table.name}"),
             budget=budget,
-        )
             account=account,
+        )
         try:
             return plugin_class(settings, context), budget
         except Exception as error:  # noqa: BLE001 - raised again, as one of ours

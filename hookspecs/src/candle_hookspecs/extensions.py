@@ -66,6 +66,14 @@ class Cache(Protocol):
 class BudgetStore(Protocol):
     """Where the counts of limits stand, for everybody who shares it: the processes of a machine, or machines."""
 
+    @property
+    def ahead(self) -> int:
+        """Milliseconds by which its clock is ahead of this machine's (`time.time`), as the last transaction told.
+
+        Machines whose clocks differ put moments on that of the store. 0 for a store of one machine.
+        """
+        ...
+
     def transaction(self, *keys: str) -> AbstractContextManager[dict[str, Any]]:
         """The records of these keys: values as JSON knows them, None where nothing is stored.
 
@@ -73,7 +81,9 @@ class BudgetStore(Protocol):
         It is called on the event loop, so it waits for others some milliseconds at most.
 
         Raises:
-            StoreBusyError: somebody else is writing; nothing was read or written, and a moment later it may go.
+            StoreBusyError: somebody else is writing; nothing was read or written, and a moment later it may go. Also
+                at the end of a block that took so long that somebody else has begun.
+            CacheUnavailableError: it cannot be reached; the kernel tries again, and counts for this machine meanwhile.
         """
         ...
 

@@ -182,6 +182,32 @@ def counter(limit: Limit, state: Sequence[float] = ()) -> Counter:
     return kind(int(limit.period * 1000), state)
 
 
+def shifted(state: Sequence[float], ahead: int) -> list[float]:
+    """A counter's state by a local clock that is ahead of its own; milliseconds. Fixed windows are the exchange's."""
+    if _is_fixed(state):
+        return list(state)
+    return [number if index % 2 else number + ahead for index, number in enumerate(state)]
+
+
+def united(one: Sequence[float], other: Sequence[float]) -> list[float]:
+    """One state of what two counters of a limit, that began as one, have counted apart.
+
+    Of a fixed window the larger count, for what both have in common is not known; of a sliding one everything spent.
+    """
+    if _is_fixed(one) and _is_fixed(other):
+        if one[0] != other[0]:
+            return list(one if one[0] > other[0] else other)
+        return [max(pair) for pair in zip(one, other, strict=True)]
+    spent = dict(zip(one[::2], one[1::2], strict=True))
+    for moment, cost in zip(other[::2], other[1::2], strict=True):
+        spent[moment] = max(cost, spent.get(moment, 0.0))
+    return [number for entry in sorted(spent.items()) for number in entry]
+
+
+def _is_fixed(state: Sequence[float]) -> bool:
+    return len(state) % 2 == 1
+
+
 def _margin(period: int) -> int:
     """Milliseconds by which nobody knows on which side of a turn a request lands.
 

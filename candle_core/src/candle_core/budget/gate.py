@@ -139,9 +139,14 @@ class Budget:
         pools = {self._limits[name].pool for name in costs} | {self._remote.pool()}
         try:
             with self._store.transaction(*keys, *pools) as records:
-                return self._pass(first, ticket, costs, records, self._now(pools, records))
-        except StoreBusyError:
+                wait = self._pass(first, ticket, costs, records, self._now(pools, records))
+        except StoreBusyError:  # at the beginning or at the end: whatever was decided did not happen
+            first.line.rejoin(ticket)
             return random.uniform(0.2, 1) * POLL
+        if wait is not None:
+            for name in costs:
+                self._limits[name].heard.clear()
+        return wait
 
     def _pass(self, first: _Declared, ticket: Ticket, costs: Costs, records: Records, now: Now) -> float | None:
         record = records[first.key] or {}
@@ -173,7 +178,6 @@ class Budget:
             spent = counter(declared.limit, record.get("spent", ()))
             for used, told in declared.heard:
                 spent.hear(used, now, told)
-            declared.heard.clear()
             wait = max(wait, spent.wait(cost, declared.amount, now))
             if not dry:
                 spent.take(cost, now)
@@ -192,7 +196,8 @@ class Budget:
                 records[pool] = {**record, "offset": [own, local]}
             elif fresh:
                 best = offset if best is None else max(best, offset)
-        return Now(local, local + (best or 0))
+        # Who knows nothing of the exchange's clock goes by the one that is common to all, so that windows are too.
+        return Now(local, local + (self._store.ahead if best is None else best))
 
     async def _rest(self, ticket: Ticket, seconds: float | None) -> None:
         if seconds is None:

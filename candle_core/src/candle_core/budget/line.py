@@ -49,6 +49,12 @@ class Line:
             self._classes[ticket.priority].remove(ticket)
             self.wake()
 
+    def rejoin(self, ticket: Ticket) -> None:
+        """Take the place in front back, if it was given up too early."""
+        waiting = self._classes[ticket.priority]
+        if ticket not in waiting:
+            waiting.appendleft(ticket)
+
     def head(self, *, by_age: bool) -> Ticket | None:
         """Who is next."""
         heads = [waiting[0] for waiting in self._classes.values() if waiting]

@@ -40,11 +40,14 @@ Records: TypeAlias = dict[str, Any]
 
 
 class BudgetNotSharedWarning(RuntimeWarning):
-    """The file with everybody's counts cannot be used; this process counts for itself."""
+    """What holds everybody's counts cannot be used; this process, or this machine, counts for itself."""
 
 
 class LocalStore:
     """Records of this process alone."""
+
+    ahead = 0
+    """See `BudgetStore`."""
 
     def __init__(self) -> None:
         self._records: Records = {}
@@ -62,6 +65,9 @@ class LocalStore:
 
 class SharedStore:
     """Records in one SQLite file; opened when first needed. Where that fails: a warning once, then a `LocalStore`."""
+
+    ahead = 0
+    """See `BudgetStore`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -192,14 +198,14 @@ class Remote:
     def of(cls, name: str, settings: BaseModel, account: Account | None = None) -> "Remote":
         """Read it from a provider's settings, and the key of the account that it is given."""
         hosts, secrets = set(), hashlib.sha256()
+        if account is not None and account.api_key is not None:
+            secrets.update(account.api_key.get_secret_value().encode())
         for key, field in type(settings).model_fields.items():
             value = getattr(settings, key)
             if isinstance(value, SecretStr | SecretBytes):
                 secrets.update(f"{key}={value.get_secret_value()!r};".encode())
             elif (host := host_of(value)) and host != host_of(field.default):
                 hosts.add(host)
-        if account is not None and account.api_key is not None:
-            secrets.update(account.api_key.get_secret_value().encode())
         return cls(name, tuple(sorted(hosts)), secrets.hexdigest()[:16])
 
     def pool(self, limit: Limit | None = None) -> str:

@@ -1,0 +1,109 @@
+"""Counts that machines share, and this machine's own for as long as those cannot be reached."""
+
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from candle_core.budget.records import Record, shifted, united
+from candle_core.budget.shared import BudgetNotSharedWarning, Records
+from candle_hookspecs import BudgetStore, CacheUnavailableError, StoreBusyError
+
+PATIENCE: Final = 1.0
+"""Seconds without an answer, in which nothing passes, before this machine counts for itself."""
+PAUSE: Final = 0.1
+"""Seconds between two attempts meanwhile: each may stop the event loop for a moment."""
+RETRY: Final = 5.0
+"""Seconds between two attempts from then on."""
+
+_log = logging.getLogger("candle")
+
+
+class DistantStore:
+    """A `BudgetStore` over two: what is shared with other machines, and what this machine's processes share.
+
+    The first time that a key is counted at the other one of the two, what was known here is taken along. So a limit is
+    never forgotten in the change; but machines that count apart may each use it up.
+
+    Args:
+        distant: where machines count; its moments are on its own clock.
+        near: where this machine counts, if the other cannot be reached.
+        timer: seconds, on a clock that never goes back.
+    """
+
+    def __init__(self, distant: BudgetStore, near: BudgetStore, timer: Callable[[], float] = time.monotonic) -> None:
+        self._distant, self._near, self._timer = distant, near, timer
+        self._known: dict[str, Record] = {}
+        """What the distant one held, of keys that are counted there; by this machine's clock."""
+        self._failing_since: float | None = None
+        self._again = 0.0
+        self._is_apart = False
+        self._has_warned = False
+
+    @property
+    def ahead(self) -> int:
+        """See `BudgetStore`. The moments of records are put on this machine's clock; what the exchange's is, is not."""
+        return self._distant.ahead
+
+    def close(self) -> None:
+        """Close both."""
+        self._distant.close()
+        self._near.close()
+
+    @contextmanager
+    def transaction(self, *keys: str) -> Iterator[Records]:
+        """See `BudgetStore`."""
+        if self._timer() >= self._again:
+            try:
+                with self._there(keys) as records:
+                    yield records
+            except CacheUnavailableError as error:
+                self._failed(error)
+                raise StoreBusyError(str(error)) from error
+            self._succeeded()
+        elif self._is_apart:
+            with self._here(keys) as records:
+                yield records
+        else:
+            raise StoreBusyError("what machines share is not to be reached, and asked again in a moment")
+
+    @contextmanager
+    def _there(self, keys: tuple[str, ...]) -> Iterator[Records]:
+        with self._distant.transaction(*keys) as theirs:
+            ahead = self._distant.ahead
+            records = {key: shifted(record, -ahead) for key, record in theirs.items()}
+            if new := [key for key in keys if key not in self._known]:
+                with self._near.transaction(*new) as ours:
+                    records.update({key: united(records[key], ours[key]) for key in new})
+            yield records
+            theirs.update({key: shifted(record, ahead) for key, record in records.items()})
+        self._known.update(records)
+
+    @contextmanager
+    def _here(self, keys: tuple[str, ...]) -> Iterator[Records]:
+        with self._near.transaction(*keys) as records:
+            records.update({key: united(record, self._known.get(key)) for key, record in records.items()})
+            yield records
+        for key in keys:
+            self._known.pop(key, None)
+
+    def _succeeded(self) -> None:
+        if self._is_apart:
+            _log.info("limits are shared with other machines again")
+        self._failing_since, self._is_apart = None, False
+
+    def _failed(self, error: CacheUnavailableError) -> None:
+        now = self._timer()
+        if self._failing_since is None:
+            self._failing_since = now
+        self._is_apart = self._is_apart or now - self._failing_since >= PATIENCE
+        self._again = now + (RETRY if self._is_apart else PAUSE)
+        if self._is_apart and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                f"limits are not shared with other machines for now, this one counts for itself: {error}",
+                BudgetNotSharedWarning,
+                stacklevel=2,
+            )
