@@ -65,7 +65,8 @@ async def test_krakens_book(client: Client, sandbox: Sandbox) -> None:
 
 async def test_krakens_trades_go_on_from_where_they_ended(client: Client, sandbox: Sandbox) -> None:
     """Times are in seconds; what is later than `since` comes, and `last` is the next one's."""
-    start, rows, since = MOMENT - 600_000, [], str((MOMENT - 600_000) * 1_000_000 - 1)
+    start, rows = MOMENT - 600_000, list[Any]()
+    since = str(start * 1_000_000 - 1)
     while page := (found := await told(client, KRAKEN + "Trades", pair="XXBTZUSD", since=since, count=300))["XXBTZUSD"]:
         rows, since = [*rows, *page], found["last"]
     truth = sandbox.ledger.trades("XXBTZUSD", start, MOMENT).tolist()
