@@ -17,6 +17,7 @@ from bench import (
     storage,
     symbols,
     update,
+    warmup,
     writer,
 )
 
@@ -32,6 +33,7 @@ MEASURES: dict[str, Callable[[], None]] = {
     "profiles": profiles.run,
     "budget": budget.run,
     "counting": counting.run,
+    "warmup": warmup.run,
     "writer": writer.run,
     "update": update.run,
     "every": every.run,
