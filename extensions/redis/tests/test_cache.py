@@ -1,0 +1,186 @@
+"""The cache on a real Redis: the contract, and what is Redis' own."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from redis import Redis
+
+from candle_hookspecs import CacheUnavailableError, ConfigError
+from candle_redis import RedisCache
+from candle_redis.address import place
+from candle_testkit.contracts.cache import CacheContract
+from candle_testkit.redis import RedisServer, running
+
+SECRET = "pa/ss:w@rd"  # as difficult as passwords are
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[RedisServer]:
+    """A server that a contract takes away and brings back."""
+    with running() as server:
+        yield server
+
+
+class TestRedis(CacheContract):
+    shared = True
+    goes_away = True
+    server: RedisServer
+
+    @pytest.fixture(autouse=True)
+    def _server(self, lasting: RedisServer) -> None:
+        self.server = lasting
+
+    def build(self, folder: Path) -> RedisCache:
+        return RedisCache(SecretStr(self.server.url), prefix=f"{folder}:")
+
+    async def close(self, cache: RedisCache) -> None:
+        await cache.close()
+
+    async def take_away(self, folder: Path) -> None:
+        await asyncio.to_thread(self.server.kill)
+
+    async def bring_back(self, folder: Path) -> None:
+        await asyncio.to_thread(self.server.start)
+
+
+class TestRedisOverASocket(TestRedis):
+    def build(self, folder: Path) -> RedisCache:
+        return RedisCache(SecretStr(self.server.unix_url), prefix=f"{folder}:")
+
+
+class TestRedisThatHangs(TestRedis):
+    """It takes connections, and does not answer."""
+
+    def build(self, folder: Path) -> RedisCache:
+        return RedisCache(SecretStr(self.server.url), prefix=f"{folder}:", timeout=0.5)
+
+    async def take_away(self, folder: Path) -> None:
+        self.server.stop()
+
+    async def bring_back(self, folder: Path) -> None:
+        self.server.go_on()
+
+
+async def test_keys_are_what_they_are_called_and_live_as_long_as_they_shall(server: RedisServer) -> None:
+    cache = RedisCache(SecretStr(server.url))
+    await cache.set("market:info:binance", b"{}", 21_600)
+    await cache.swap("lock:market:info:binance", None, b"me", 10)
+    await cache.set("for ever, nearly", b"1", float("inf"))
+    await cache.close()
+    with Redis.from_url(server.url) as redis:
+        assert redis.get("market:info:binance") == b"{}"
+        assert 21_590_000 < redis.pttl("market:info:binance") <= 21_600_000
+        assert 9_000 < redis.pttl("lock:market:info:binance") <= 10_000
+        assert redis.dbsize() == 3
+
+
+async def test_what_has_no_time_is_not_kept(url: SecretStr, prefix: str) -> None:
+    cache = RedisCache(url, prefix=prefix)
+    await cache.set("a", b"1", 60)
+    await cache.set("a", b"2", 0)
+    assert await cache.get("a") is None
+    assert await cache.swap("a", None, b"3", 0)
+    assert await cache.get("a") is None
+    await cache.close()
+
+
+async def test_a_prefix_keeps_those_apart_who_share_a_redis(url: SecretStr, prefix: str) -> None:
+    one, other = RedisCache(url, prefix=prefix), RedisCache(url, prefix=f"{prefix}other:")
+    await one.set("a", b"1", 60)
+    assert await other.get("a") is None
+    await one.close()
+    await other.close()
+
+
+# ── failures ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def failure(cache: RedisCache) -> str:
+    with pytest.raises(CacheUnavailableError) as caught:
+        await cache.get("a")
+    await cache.close()
+    shown = f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r} {cache!r}"
+    assert not {SECRET, "pa%2Fss", "w@rd"} & set(shown.split()), shown
+    assert "w@rd" not in shown
+    return str(caught.value)
+
+
+def with_password(url: str) -> SecretStr:
+    return SecretStr(url.replace("://", "://:pa%2Fss%3Aw%40rd@"))
+
+
+async def test_who_is_away_is_named_without_the_password(server: RedisServer) -> None:
+    await asyncio.to_thread(server.kill)
+    assert f"127.0.0.1:{server.port}" in await failure(RedisCache(with_password(server.url)))
+    assert str(server.socket) in await failure(RedisCache(with_password(server.unix_url)))
+
+
+async def test_a_password_is_used_and_a_wrong_one_is_told() -> None:
+    with running(SECRET) as server:
+        cache = RedisCache(SecretStr(server.url))
+        await cache.set("a", b"1", 60)
+        assert await cache.get("a") == b"1"
+        await cache.close()
+        bare = SecretStr(f"redis://127.0.0.1:{server.port}/0")
+        assert "uthentication required" in await failure(RedisCache(bare))
+        assert "invalid" in await failure(RedisCache(SecretStr(server.url.replace("rd@", "rd9@"))))
+
+
+async def test_what_is_no_string_there_is_told(server: RedisServer) -> None:
+    with Redis.from_url(server.url) as redis:
+        redis.lpush("a", "1")
+    assert "WRONGTYPE" in await failure(RedisCache(SecretStr(server.url)))
+
+
+async def test_nobody_waits_longer_than_the_timeout(server: RedisServer) -> None:
+    cache = RedisCache(SecretStr(server.url), timeout=0.2)
+    await cache.set("a", b"1", 60)
+    server.stop()
+    for _ in range(3):
+        began = time.monotonic()
+        with pytest.raises(CacheUnavailableError, match=f"127.0.0.1:{server.port}"):
+            await cache.get("a")
+        assert time.monotonic() - began < 0.6
+    server.go_on()
+    assert await cache.get("a") == b"1"
+    await cache.close()
+
+
+async def test_a_restart_costs_the_values_and_not_one_call_more(server: RedisServer) -> None:
+    cache = RedisCache(SecretStr(server.url))
+    await cache.set("a", b"1", 60)
+    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(server.start)
+    await asyncio.sleep(0.05)
+    assert await cache.get("a") is None
+    await cache.close()
+
+
+# ── addresses ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://localhost:6379/0", "localhost:6379"),
+        ("redis://", "localhost:6379"),
+        ("rediss://me:secret@cache.example.com/3", "cache.example.com:6379"),
+        ("redis://:secret@[::1]:7000", "[::1]:7000"),
+        ("unix:///run/redis.sock?db=2", "/run/redis.sock"),
+        ("unix://:secret@/run/redis.sock", "/run/redis.sock"),
+    ],
+)
+def test_what_is_shown_of_an_address(url: str, shown: str) -> None:
+    assert place(SecretStr(url)) == shown
+
+
+@pytest.mark.parametrize("url", ["localhost:6379", "http://x", "redis://:sec/ret@host", "redis://a:b", ""])
+def test_what_is_no_address_is_refused_without_showing_it(url: str) -> None:
+    with pytest.raises(ConfigError, match="write redis://") as caught:
+        place(SecretStr(url))
+    assert "sec" not in str(caught.value)
+    assert caught.value.__cause__ is None
