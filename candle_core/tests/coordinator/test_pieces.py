@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from candle_core.coordinator.profiles.pieces import Chunk, cut, pieces
@@ -20,6 +20,8 @@ def span(start: str, end: str) -> Span:
     return Span(to_ms(start), to_ms(end))
 
 
+@settings(max_examples=300)
+@example(Anchor.END, "1M", Chunk.WEEK, 7, to_ms("2020-09-01") + 1, 212 * DAY)
 @given(
     anchor=st.sampled_from(Anchor),
     timeframe=st.sampled_from(["1h", "4h", "1d", "1w", "1M"]),

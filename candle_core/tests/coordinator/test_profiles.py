@@ -1,5 +1,6 @@
 """Screening, backtest, chart: the candles are those of a plain request, and what they cost is less."""
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
@@ -127,6 +128,32 @@ async def test_a_backtest_asks_as_widely_as_pays_if_nobody_says_otherwise(
     assert [len(part.candles["A/X"]) for part in parts] == [7 * 1440] * 2
     assert bazaar.instances[0].most_under_way == most
     assert bazaar.instances[0].capabilities.concurrency == 8
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+async def test_a_backtest_of_several_markets_keeps_to_the_bound_from_piece_to_piece(
+    clock: Any, bazaar: Any, most: int
+) -> None:
+    names = ["A/X", "B/X", "C/X"]
+    request = wanted(names, start="2023-10-30", end="2023-11-13", max_concurrency=most)
+    async with coordinated(clock) as coordinator:
+        parts = [part async for part in backtest(coordinator, request, "week")]
+    assert all(part.continuous for part in parts)
+    assert [len(part.candles[name]) for part in parts for name in names] == [7 * 1440] * 6
+    provider = bazaar.instances[0]
+    assert provider.most_under_way == most
+    assert len(provider.sent) == sum(part.report.requests for part in parts) == 3 * math.ceil(14 * 1440 / 100)
+
+
+async def test_a_symbol_that_means_no_market_is_told_with_every_chunk(clock: Any, bazaar: Any) -> None:
+    request = wanted(["A/X", "NO/SUCH"], start="2023-10-30", end="2023-11-13")
+    async with coordinated(clock) as coordinator:
+        parts = [part async for part in backtest(coordinator, request, "week")]
+    assert len(parts) == 2
+    for part in parts:
+        assert isinstance(part.failures["NO/SUCH"], UnknownMarketError)
+        assert (list(part.candles), part.report.failed) == (["A/X"], 1)
+        assert not part.continuous
 
 
 async def test_a_backtest_that_is_left_collects_no_further(clock: Any, bazaar: Any) -> None:

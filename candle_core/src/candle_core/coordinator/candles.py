@@ -1,7 +1,7 @@
 """Candles of many markets: collected by the one pipeline into the database, and read from there."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from candle_core.collect import Collection, ProgressCallback, find_task
@@ -25,14 +25,32 @@ from candle_hookspecs import (
     Symbol,
 )
 
-_Key = tuple[Symbol, Bounds]
+_Key = tuple[Symbol, Bounds, bool]
+"""The last: with slots."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How a request is collected.
+
+    Attributes:
+        lanes: where as many collections as the request has symbols are expected.
+        meter: counts the calls.
+        callback: told of every commit.
+        slots: also say where every slot stands, which takes about as long as reading the candles.
+    """
+
+    lanes: Lanes
+    meter: Meter = field(default_factory=Meter)
+    callback: ProgressCallback | None = None
+    slots: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
     """One market's candles, as they are stored now.
 
-    `slots` and `summary` None: nothing of the range is closed yet.
+    `slots` and `summary` None: nothing of the range is closed yet; `slots` also where they were not wanted.
     """
 
     batch: CandleBatch
@@ -52,22 +70,13 @@ class CandleCollector:
         self._kernel = kernel
         self._flights: Flights[_Key, Collected | CandleError] = Flights()
 
-    async def get(
-        self,
-        request: LargeCandleRequest,
-        tradetype: str,
-        lanes: Lanes,
-        callback: ProgressCallback | None,
-        meter: Meter,
-    ) -> Outcome[Collected]:
+    async def get(self, request: LargeCandleRequest, tradetype: str, way: Way) -> Outcome[Collected]:
         """What came of each symbol.
 
         Args:
             request: whose candles.
             tradetype: the one that it means.
-            lanes: where as many collections as the request has symbols are expected.
-            callback: told of every commit.
-            meter: counts the calls.
+            way: how.
 
         Raises:
             StorageError: the database cannot be read or written. UnknownTimeframeError, PluginError: the exchange's.
@@ -75,30 +84,30 @@ class CandleCollector:
         self._kernel.provider(request.exchange).grid(request.timeframe)
         records = await find_records(self._kernel, request, tradetype, (request.timeframe,))
         keys = {
-            name: (found[0].symbol, request.bounds)
+            name: (found[0].symbol, request.bounds, way.slots)
             for name, found in records.items()
             if not isinstance(found, CandleError)
         }
-        work = partial(self._collect, request, lanes, meter, callback)
+        work = partial(self._collect, request, way)
         shared = {key: flight for key in keys.values() if (flight := self._flights.find(key, request.priority))}
         own = [
             self._flights.start([key], request.priority, self._answer(key, work))
             for key in dict.fromkeys(keys.values())
             if key not in shared
         ]
-        lanes.dismiss(len(request.symbols) - len(own))
+        way.lanes.dismiss(len(request.symbols) - len(own))
         came = await self._flights.wait([*shared.values(), *own])
         hits = sum(isinstance(one, Collected) and one.cost_nothing for key, one in came.items() if key not in shared)
         errors = {name: found for name, found in records.items() if isinstance(found, CandleError)}
         answers = {**errors, **{name: came[key] for name, key in keys.items()}}
-        return replace(Outcome.of(answers, hits, len(shared)), meter=meter)
+        return replace(Outcome.of(answers, hits, len(shared)), meter=way.meter)
 
     # ── one of them ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _answer(
         self, key: _Key, collect: Callable[[Symbol], Awaitable[Collected]]
     ) -> dict[_Key, Collected | CandleError]:
-        symbol, _ = key
+        symbol, *_ = key
         try:
             return {key: await collect(symbol)}
         except StorageError:
@@ -106,27 +115,20 @@ class CandleCollector:
         except CandleError as error:
             return {key: error}
 
-    async def _collect(
-        self,
-        request: LargeCandleRequest,
-        lanes: Lanes,
-        meter: Meter,
-        callback: ProgressCallback | None,
-        symbol: Symbol,
-    ) -> Collected:
+    async def _collect(self, request: LargeCandleRequest, way: Way, symbol: Symbol) -> Collected:
         kernel = self._kernel
-        async with lanes.working() as lane:
+        async with way.lanes.working() as lane:
             task = await find_task(kernel, Catalogue(kernel).query(symbol, None, None, None), request.bounds)
             span = task.span
             if span is None:
                 return Collected(CandleBatch.empty())
-            task = replace(task, provider=metered(kernel, task.provider, meter))
+            task = replace(task, provider=metered(kernel, task.provider, way.meter))
             collection = await Collection.begin(
                 kernel, kernel.writer(), task, widest=lane.share, priority=request.priority
             )
             lane.pipeline = collection.pipeline
-            collection.report_to(callback)
+            collection.report_to(way.callback)
             await collection.pipeline.run()
         batch = await read_all(kernel.storage(), LoadRead(symbol=symbol, span=span))
-        slots = await slot_report(kernel, task.provider, task.record, span)
+        slots = await slot_report(kernel, task.provider, task.record, span) if way.slots else None
         return Collected(batch, slots, await collection.summary())

@@ -10,7 +10,7 @@ from typing import Any, Final, TypedDict, TypeVar
 from candle_core.cache import MAX_BYTES, MAX_ENTRIES, MemoryCache
 from candle_core.collect import ProgressCallback
 from candle_core.coordinator.calls import Calls
-from candle_core.coordinator.candles import CandleCollector
+from candle_core.coordinator.candles import CandleCollector, Way
 from candle_core.coordinator.lanes import Lanes
 from candle_core.coordinator.meter import Meter, Outcome, metered
 from candle_core.coordinator.models import (
@@ -116,19 +116,12 @@ class MarketDataCoordinator:
                 database. StorageError: the database cannot be read or written. What was committed before stays.
         """
         lanes = Lanes(self.concurrency(request), coming=len(request.symbols))
-        return await self.collect(request, lanes, progress_callback=progress_callback)
+        return await self.collect(request, Way(lanes=lanes, callback=progress_callback))
 
-    async def collect(
-        self,
-        request: LargeCandleRequest,
-        lanes: Lanes,
-        *,
-        progress_callback: ProgressCallback | None = None,
-        meter: Meter | None = None,
-    ) -> LargeCandleResponse:
-        """`get_candle_data` for profiles: of several requests that share their lanes, or whose calls are looked at."""
+    async def collect(self, request: LargeCandleRequest, way: Way) -> LargeCandleResponse:
+        """`get_candle_data` in a profile's own way, e.g. as one of several requests that share their lanes."""
         began, tradetype = time.perf_counter(), self._meant(request, Kind.CANDLES)
-        outcome = await self._collector.get(request, tradetype, lanes, progress_callback, meter or Meter())
+        outcome = await self._collector.get(request, tradetype, way)
         candles = {name: one.batch for name, one in outcome.values.items()}
         moments = [moment for batch in candles.values() if len(batch) for moment in (batch.first, batch.last)]
         rows = sum(map(len, candles.values()))

@@ -9,8 +9,10 @@ from typing import Final
 
 from candle_core.checks import settled_until
 from candle_core.collect import DATE_RESOLUTION
+from candle_core.coordinator.candles import Way
 from candle_core.coordinator.coordinator import MAX_CONCURRENCY, MarketDataCoordinator
 from candle_core.coordinator.lanes import Lanes
+from candle_core.coordinator.meter import Meter
 from candle_core.coordinator.models import LargeCandleRequest, LargeCandleResponse
 from candle_core.coordinator.profiles.pieces import Chunk, Piece, cut, pieces, unite
 from candle_hookspecs import BadInputError, SlotReport, Span, TimeRange, to_datetime, to_ms
@@ -105,7 +107,8 @@ class _Ahead:
         symbols = len(request.symbols)
         self._coordinator = coordinator
         self._request = replace(request, count=None, to=None)
-        self._lanes = Lanes(_concurrency(coordinator, request), symbols * len(wanted), AHEAD * symbols)
+        lanes = Lanes(_concurrency(coordinator, request), symbols * len(wanted), AHEAD * symbols)
+        self._way = Way(lanes=lanes, slots=False)  # chunks have their own
         self._waiting = deque(wanted)
         self._running: deque[tuple[Span, asyncio.Task[LargeCandleResponse]]] = deque()
         self._here: list[Piece] = []
@@ -134,7 +137,9 @@ class _Ahead:
         while self._waiting and len(self._running) < AHEAD:
             span = self._waiting.popleft()
             one = replace(self._request, start=span.start, end=span.end)
-            self._running.append((span, asyncio.create_task(self._coordinator.collect(one, self._lanes))))
+            self._running.append(
+                (span, asyncio.create_task(self._coordinator.collect(one, replace(self._way, meter=Meter()))))
+            )
 
     async def _slots(self, part: Span) -> dict[str, SlotReport]:
         found = {}

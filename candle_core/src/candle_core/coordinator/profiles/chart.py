@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from candle_core.coordinator.calls import Calls
+from candle_core.coordinator.candles import Way
 from candle_core.coordinator.coordinator import MarketDataCoordinator
 from candle_core.coordinator.lanes import Lanes
+from candle_core.coordinator.meter import Meter
 from candle_core.coordinator.models import LargeCandleRequest, LargeCandleResponse
 from candle_core.coordinator.profiles.forming import Eye, Newest
 from candle_core.ranges import ALL_TIME
@@ -88,7 +90,7 @@ class ChartView:
 
     async def _get(self, request: LargeCandleRequest, eye: Eye | None) -> LargeCandleResponse:
         lanes = Lanes(self._coordinator.concurrency(request), coming=len(request.symbols))
-        return await self._coordinator.collect(request, lanes, meter=eye)
+        return await self._coordinator.collect(request, Way(lanes=lanes, meter=eye or Meter()))
 
     def _take(self, response: LargeCandleResponse) -> dict[str, ChartLook]:
         looks = {}

@@ -57,7 +57,7 @@ def pieces(chunks: Sequence[Span], closed: int, grid: Grid, page: int, anchor: A
         else:
             slot += (behind - slot) % page
             edge = grid.open(slot)
-        if slot < behind and edge > edges[-1]:
+        if first < slot < behind and edge > edges[-1]:
             edges.append(edge)
     return _between(edges, end)
 
