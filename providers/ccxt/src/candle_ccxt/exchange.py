@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from candle_ccxt.calls import CALL
-from candle_hookspecs import MalformedAnswerError, PluginContext, TransientError
+from candle_hookspecs import Account, MalformedAnswerError, PluginContext, TransientError
 
 _cost: Final[ContextVar[float]] = ContextVar("candle_ccxt_cost", default=1.0)
 
@@ -119,13 +119,15 @@ def _exact() -> bool:
     return call is not None and call.exact
 
 
-def configuration(timeout: float, options: Mapping[str, Any]) -> dict[str, Any]:
-    """What the class is built with.
+def configuration(timeout: float, options: Mapping[str, Any], account: Account | None = None) -> dict[str, Any]:
+    """What the class is built with; of an account its keys, by ccxt's names of them.
 
     Nothing is sent twice, nothing waits but at our gate, and no answer's body is kept alive. Numbers stay floats but in
     exact calls: ccxt compares and adds those of markets here and there, and cannot read its own Decimals again.
     """
-    return {
+    keys = (account.api_key, account.api_secret, account.passphrase) if account else ()
+    named = zip(("apiKey", "secret", "password"), keys, strict=False)
+    return {name: key.get_secret_value() for name, key in named if key is not None} | {
         "enableRateLimit": False,
         "timeout": int(timeout * 1000),
         "enableLastHttpResponse": False,

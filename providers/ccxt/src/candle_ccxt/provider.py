@@ -47,7 +47,7 @@ Tradetype = Literal["SPOT", "SWAP", "FUTURE"]
 
 
 class CcxtProvider:
-    """One exchange through ccxt's class for it, without a key.
+    """One exchange through ccxt's class for it; the keys of its account, if there is one, are ccxt's to use.
 
     It stands under the name of the exchange: ``[providers.kraken] plugin = "ccxt"``.
     """
@@ -87,7 +87,7 @@ class CcxtProvider:
         if self._id == OWN_NAME:
             self.capabilities = describe.nothing()
             return
-        exchange = metered(load(self._id), context)(configuration(settings.timeout, settings.options))
+        exchange = metered(load(self._id), context)(configuration(settings.timeout, settings.options, context.account))
         if not exchange.has.get("fetchOHLCV") or not describe.timeframes(exchange):
             raise ConfigError(f"ccxt has no candles of {self._id!r}")
         self._tradetypes: tuple[str, ...] = settings.tradetypes or describe.tradetypes(exchange)
