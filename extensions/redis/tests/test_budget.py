@@ -1,0 +1,267 @@
+"""The budget's store on a real Redis: one lock, one clock, and nothing that stops the event loop for long."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from textwrap import dedent
+
+import pytest
+from pydantic import SecretStr
+from redis import Redis
+
+from candle_hookspecs import CacheUnavailableError, StoreBusyError
+from candle_redis import RedisBudgetStore
+from candle_testkit.redis import RedisServer, running
+
+WEEK = 7 * 86_400
+Opener = Callable[..., RedisBudgetStore]
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., RedisBudgetStore]]:
+    with ExitStack() as stores:
+
+        def opener(url: SecretStr | str, **options: object) -> RedisBudgetStore:
+            secret = url if isinstance(url, SecretStr) else SecretStr(url)
+            return stores.enter_context(closing(RedisBudgetStore(secret, **options)))  # type: ignore[arg-type]
+
+        yield opener
+
+
+def write(store: RedisBudgetStore, turn: int = 1, then: Callable[[], object] = lambda: None) -> None:
+    """A transaction in which something happens."""
+    with store.transaction("a") as records:
+        records["a"] = {"turn": turn}
+        then()
+
+
+def until_there(store: RedisBudgetStore) -> float:
+    """Seconds until a transaction succeeds."""
+    began = time.monotonic()
+    while True:
+        assert time.monotonic() - began < 10
+        try:
+            with store.transaction("a"):
+                return time.monotonic() - began
+        except (StoreBusyError, CacheUnavailableError):
+            time.sleep(0.005)
+
+
+def longest(store: RedisBudgetStore, seconds: float) -> float:
+    """Seconds that the longest of many transactions took, none of which finds Redis."""
+    taken = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        began = time.monotonic()
+        with pytest.raises(CacheUnavailableError), store.transaction("a"):
+            pytest.fail("nobody is there")
+        taken.append(time.monotonic() - began)
+        time.sleep(0.01)
+    return max(taken)
+
+
+# ── transactions ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_one_writes_another_reads(url: SecretStr, prefix: str, opened: Opener) -> None:
+    one, other = opened(url, prefix=prefix), opened(url, prefix=prefix)
+    with one.transaction("a", "b") as records:
+        assert records == {"a": None, "b": None}
+        records["a"] = {"spent": [28_333_334, 1.5, 0.0], "waiting": {"1-ab": [2, 1_700_000_000_000, 5]}}
+    with other.transaction("b", "a") as records:
+        assert records == {
+            "b": None,
+            "a": {"spent": [28_333_334, 1.5, 0.0], "waiting": {"1-ab": [2, 1_700_000_000_000, 5]}},
+        }
+
+
+def test_an_error_ends_the_block_and_nothing_was_written(url: SecretStr, prefix: str, opened: Opener) -> None:
+    store = opened(url, prefix=prefix)
+    with pytest.raises(ZeroDivisionError):
+        write(store, then=lambda: 1 / 0)
+    with store.transaction("a") as records:
+        assert records == {"a": None}, "and the lock is free"
+
+
+def test_who_comes_meanwhile_is_told_at_once(url: SecretStr, prefix: str, opened: Opener) -> None:
+    one, other = opened(url, prefix=prefix), opened(url, prefix=prefix)
+    with other.transaction("a"):
+        pass
+    with one.transaction("a") as records:
+        began = time.monotonic()
+        with pytest.raises(StoreBusyError), other.transaction("z"):
+            pytest.fail("the lock is held")
+        assert time.monotonic() - began < 0.05
+        records["a"] = {"turn": 1}
+    with other.transaction("a") as records:
+        assert records["a"] == {"turn": 1}
+
+
+def test_who_takes_too_long_loses_the_lock_and_destroys_nothing(url: SecretStr, prefix: str, opened: Opener) -> None:
+    slow, quick = opened(url, prefix=prefix), opened(url, prefix=prefix)
+
+    def dawdle() -> None:
+        time.sleep(0.55)
+        write(quick, 2)
+
+    with pytest.raises(StoreBusyError):
+        write(slow, 1, then=dawdle)
+    with slow.transaction("a") as records:
+        assert records["a"] == {"turn": 2}
+
+
+def test_who_is_killed_while_holding_the_lock_holds_others_up_for_half_a_second(
+    url: SecretStr, prefix: str, opened: Opener
+) -> None:
+    program = """
+        import sys, time
+        from pydantic import SecretStr
+        from candle_redis import RedisBudgetStore
+        with RedisBudgetStore(SecretStr(sys.argv[1]), prefix=sys.argv[2]).transaction("a") as records:
+            records["a"] = {"turn": 1}
+            print("holding", flush=True)
+            time.sleep(60)
+    """
+    store = opened(url, prefix=prefix)
+    until_there(store)
+    command = [sys.executable, "-c", dedent(program), url.get_secret_value(), prefix]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"holding\n"
+        with pytest.raises(StoreBusyError), store.transaction("a"):
+            pytest.fail("the lock is held")
+        holder.kill()
+    assert until_there(store) < 0.6
+    with store.transaction("a") as records:
+        assert records["a"] is None, "what was written under it never happened"
+
+
+def test_records_live_for_a_week_after_the_last_change(server: RedisServer, opened: Opener) -> None:
+    store = opened(server.url)
+    with store.transaction("a", "b") as records:
+        records["a"] = {"turn": 1}
+    with Redis.from_url(server.url) as redis:
+        assert redis.keys() == [b"budget:a"], "what did not change is not written"
+        assert WEEK - 10 < redis.ttl("budget:a") <= WEEK
+        redis.expire("budget:a", 100)
+        with store.transaction("a") as records:
+            pass
+        assert redis.ttl("budget:a") <= 100
+        with store.transaction("a") as records:
+            records["a"] = {"turn": 2}
+        assert WEEK - 10 < redis.ttl("budget:a") <= WEEK
+
+
+# ── the clock ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("skew", [3_000, -3_600_000])
+def test_the_clock_of_redis_is_known_to_a_moment(
+    url: SecretStr, prefix: str, opened: Opener, monkeypatch: pytest.MonkeyPatch, skew: int
+) -> None:
+    right, true_time = opened(url, prefix=prefix), time.time_ns
+    with right.transaction("a"):
+        here = right.ahead
+    monkeypatch.setattr(time, "time_ns", lambda: true_time() + skew * 1_000_000)
+    wrong = opened(url, prefix=prefix)
+    for _ in range(20):
+        with wrong.transaction("a"):
+            assert wrong.ahead == pytest.approx(here - skew, abs=20), "and the block sees it"
+    monkeypatch.setattr(time, "time_ns", true_time)
+    with wrong.transaction("a"):
+        assert wrong.ahead == pytest.approx(here, abs=20), "a clock that is set is followed"
+
+
+# ── when Redis is away ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_nobody_there_is_said_quickly_and_who_comes_is_found(server: RedisServer, opened: Opener) -> None:
+    store = opened(server.url)
+    with store.transaction("a") as records:
+        records["a"] = {"turn": 1}
+    server.kill()
+    assert longest(store, 0.3) < 0.1
+    server.start()
+    assert until_there(store) < 1
+    with store.transaction("a") as records:
+        assert records == {"a": None}, "it kept nothing"
+        records["a"] = {"turn": 1}
+
+
+def test_one_that_does_not_answer_stops_the_loop_for_no_longer_than_was_said(
+    server: RedisServer, opened: Opener
+) -> None:
+    store = opened(server.url, timeout=0.05)
+    until_there(store)
+    server.stop()
+    assert longest(store, 1.5) < 0.15
+    server.go_on()
+    assert until_there(store) < 2
+
+
+def test_a_host_that_swallows_everything_does_not_stop_the_loop(opened: Opener) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as callers:
+        for _ in range(3):  # the line before it is full; further calls are not even refused
+            caller = callers.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(full.getsockname())
+        store = opened(f"redis://127.0.0.1:{full.getsockname()[1]}")
+        assert longest(store, 1.3) < 0.1
+
+
+def test_a_connection_that_is_cut_in_the_block_is_told(server: RedisServer, opened: Opener) -> None:
+    store = opened(server.url)
+    with pytest.raises(CacheUnavailableError):
+        write(store, then=server.kill)
+    server.start()
+    until_there(store)
+
+    def fail() -> None:
+        server.kill()
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        write(store, then=fail)  # what went wrong first is what is told
+
+
+@pytest.mark.parametrize("name", ["url", "unix_url"])
+def test_the_place_is_named_and_the_password_is_not(opened: Opener, name: str) -> None:
+    with running("pa/ss:w@rd") as server:
+        until_there(opened(getattr(server, name)))
+        wrong = getattr(server, name).replace("rd@", "rd9@")
+        store = opened(wrong)
+        with pytest.raises(CacheUnavailableError) as caught, store.transaction("a"):
+            pytest.fail("a wrong password")
+    shown = f"{caught.value!r} {caught.value.__cause__!r} {store!r}"
+    assert "rd9" not in shown
+    assert (f"127.0.0.1:{server.port}" if name == "url" else str(server.socket)) in str(caught.value)
+
+
+def test_what_is_no_record_is_told(server: RedisServer, opened: Opener) -> None:
+    with Redis.from_url(server.url) as redis:
+        redis.set("budget:a", "{")
+        store = opened(server.url)
+        with pytest.raises(CacheUnavailableError, match="no JSON"), store.transaction("a"):
+            pytest.fail("nothing to read")
+
+
+async def test_stores_of_several_loops_and_threads_are_apart(url: SecretStr, prefix: str, opened: Opener) -> None:
+    stores = [opened(url, prefix=prefix) for _ in range(4)]
+
+    def count(store: RedisBudgetStore) -> None:
+        for _ in range(50):
+            while True:
+                try:
+                    with store.transaction("a") as records:
+                        records["a"] = {"turn": (records["a"] or {"turn": 0})["turn"] + 1}
+                    break
+                except StoreBusyError:
+                    time.sleep(0.001)
+
+    await asyncio.gather(*(asyncio.to_thread(count, store) for store in stores))
+    with stores[0].transaction("a") as records:
+        assert records["a"] == {"turn": 200}
