@@ -84,6 +84,31 @@ async def test_what_is_damaged_while_open_is_put_aside_for_all_who_have_it_open(
     await other.close()
 
 
+async def test_who_learns_late_of_the_damage_leaves_the_new_file_alone(cache: FileCache) -> None:
+    late = FileCache(cache.path)
+    await late.get("a")
+    cache.path.replace(cache.path.with_name("elsewhere"))  # somebody has put it aside
+    await cache.set("a", b"1", 60)
+    assert late._thread is not None
+    late._thread.submit(late._put_aside, sqlite3.DatabaseError("damaged")).result()
+    assert await late.get("a") == b"1"
+    await late.close()
+
+
+async def test_between_the_look_and_the_swap_nobody_writes(tmp_path: Path) -> None:
+    class Slow(FileCache):
+        def _read(self, database: sqlite3.Connection, key: str) -> bytes | None:
+            found = super()._read(database, key)
+            time.sleep(0.05)
+            return found
+
+    caches = [Slow(tmp_path / "cache.sqlite3") for _ in range(3)]
+    won = await asyncio.gather(*(cache.swap("lock", None, b"mine", 60) for cache in caches))
+    assert sorted(won) == [False, False, True]
+    for cache in caches:
+        await cache.close()
+
+
 async def test_who_removes_the_file_parts_nobody(cache: FileCache) -> None:
     other = FileCache(cache.path)
     await cache.set("a", b"1", 60)

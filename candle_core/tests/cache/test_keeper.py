@@ -250,6 +250,54 @@ async def test_who_waits_too_long_for_another_process_takes_what_is_old(house: H
     assert (await task).value == b"[1]"
 
 
+async def test_who_was_answered_just_before_the_lock_was_taken_is_heard(house: House) -> None:
+    class Overtaken(LocalCache):
+        """Between the last look and the lock, somebody else is answered."""
+
+        async def swap(self, key: str, old: bytes | None, new: bytes | None, ttl: float) -> bool:
+            if house.exchange.asked == 0:
+                await house.keeper().put(KEY, b"[9]")
+                house.exchange.asked = 9
+            return await super().swap(key, old, new, ttl)
+
+    house.cache = Overtaken(house.timer)
+    assert await house.keeper().obtain(KEY, house.exchange) == Kept(b"[9]", NOW, fresh=True)
+    assert house.exchange.asked == 9
+    assert await house.cache.get(f"lock:{KEY}") is None
+
+
+async def test_who_has_waited_needs_no_lock(house: House) -> None:
+    class Counting(LocalCache):
+        locks = 0
+
+        async def swap(self, key: str, old: bytes | None, new: bytes | None, ttl: float) -> bool:
+            self.locks += old is None
+            return await super().swap(key, old, new, ttl)
+
+    house.cache = cache = Counting(house.timer)
+    house.exchange.open.clear()
+    first = asyncio.create_task(house.keeper().obtain(KEY, house.exchange))
+    await until(lambda: house.exchange.asked == 1)
+    others = [asyncio.create_task(house.keeper().obtain(KEY, house.exchange)) for _ in range(5)]
+    await asyncio.sleep(0.03)
+    house.exchange.open.set()
+    await asyncio.gather(first, *others)
+    assert cache.locks == 1
+
+
+async def test_a_lease_ends_by_itself_even_if_it_was_never_renewed(house: House) -> None:
+    house.exchange.open.clear()
+    task = asyncio.create_task(house.keeper(lease=10).obtain(KEY, house.exchange))
+    await until(lambda: house.exchange.asked == 1)
+    lock = f"lock:{KEY}"
+    house.timer.seconds = 9.9
+    assert await house.cache.get(lock) is not None
+    house.timer.seconds = 10
+    assert await house.cache.get(lock) is None
+    task.cancel()
+    await asyncio.wait([task])
+
+
 async def test_the_lease_is_renewed_while_the_answer_is_awaited_but_not_for_ever(house: House) -> None:
     house.cache = LocalCache()  # by the machine's time, as the keeper waits
     asking, other = house.keeper(lease=0.03, longest=0.3), house.keeper()

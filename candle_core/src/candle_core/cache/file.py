@@ -135,9 +135,6 @@ class FileCache:
             return  # another process was faster
         damaged = self.path.with_name(f"{self.path.name}.damaged")
         self.path.replace(damaged)
-        self.path.with_name(f"{self.path.name}-journal").unlink(
-            missing_ok=True
-        )  # nothing of it shall reach the new one
         _log.warning("the cache %r is damaged (%s); it was put aside as %r", str(self.path), error, str(damaged))
 
 
