@@ -20,12 +20,18 @@ def test_it_writes_a_file_that_can_be_read(candle: Candle, folder: Path) -> None
 def test_every_example_in_it_is_a_valid_setting(candle: Candle, folder: Path) -> None:
     candle("init")
     file = folder / "candle.toml"
-    text, count = re.subn(r"(?m)^# (?=\w+ = )", "", file.read_text())
-    assert count == 6
+    text, count = re.subn(r"(?m)^# (?=\w+ = |\[\[)", "", file.read_text())
+    assert count == 13
     file.write_text(text)
     states = {one["name"]: one for one in candle("plugins", "--check", "--json").document["plugins"]}
     assert [states[name]["error"] for name in ("binance", "sqlite")] == ["", ""]
-    assert load_config(file).defaults.exchange == "BINANCE"
+    config = load_config(file)
+    assert config.defaults.exchange == "BINANCE"
+    (account,) = config.check_accounts()
+    assert (account.name, account.exchange, account.used) == ("main", "okx", True)
+    assert [(key.key, key.kept, key.name) for key in account.keys] == [
+        ("api_key", "env", "OKX_KEY"), ("api_secret", "env", "OKX_SECRET"), ("passphrase", "env", "OKX_PASSPHRASE"),
+    ]  # fmt: skip
 
 
 def test_a_file_that_is_there_stays(candle: Candle, folder: Path) -> None:

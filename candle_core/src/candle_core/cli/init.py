@@ -31,7 +31,16 @@ path = "candles.sqlite3"
 # rest_url = "https://data-api.binance.vision"   # market data only, for places where api.binance.com is closed
 # timeout = 20.0                                 # seconds until an unanswered request is given up
 
-# A secret is best not written here: {"env" = "NAME"} takes it from the environment, {"file" = "path"} from a file.
+# A secret is best not written here, and a key of an account never is: { env = "NAME" } takes it from the environment,
+# { file = "path" } from a file, { keyring = "service", user = "name" } from the keyring of the system.
+# Candles need no account. `candle accounts` shows where keys are kept, and whether they are found.
+# [[accounts]]
+# name = "main"
+# exchange = "OKX"
+# active = true
+# api_key = { env = "OKX_KEY" }
+# api_secret = { env = "OKX_SECRET" }
+# passphrase = { env = "OKX_PASSPHRASE" }
 """
 
 
