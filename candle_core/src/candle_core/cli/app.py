@@ -14,7 +14,7 @@ from candle_core.cli.errors import PIPE_CLOSED, PipeClosed, report
 
 COMMANDS: Final = {
     "init": "Write a commented candle.toml.",
-    "accounts": "Show where the keys of accounts are kept, and whether they are found.",
+    "accounts": "Show where the keys of accounts are kept, and which are found.",
     "plugins": "Show which exchanges, databases and commands are installed.",
     "markets": "List what an exchange trades.",
     "warmup": "Ask exchanges ahead: markets, precision, clocks.",
