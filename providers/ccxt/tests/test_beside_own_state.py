@@ -152,3 +152,21 @@ async def test_what_only_the_newest_are_had_of_is_refused_and_not_cut(sandbox: S
     assert isinstance(told.failures[name], BadRequestError)
     assert "UPBIT tells its newest 500 trades, from 2024-03-10T12:3" in str(told.failures[name])
     assert not told.trades
+
+
+async def test_upbit_tells_one_day_and_a_range_over_midnight_is_not_cut_there() -> None:
+    name, before, after = NATIVE["upbit"].format(COINS[0]), "2024-03-09T23:59:50", "2024-03-10T00:00:02"
+    config = SandboxConfig(markets=[market("upbit", COINS[0])], clock=after, speed=0)
+    with Sandbox(config) as sandbox:
+        truth = sandbox.ledger.trades(name, to_ms("2024-03-10"), to_ms("2024-03-11"))
+        assert 0 < len(truth) < 500
+        async with through(sandbox, "upbit") as candles:
+            asking = MarketDataCoordinator(candles)
+            over = await asking.get_trade_data(
+                LargeTradeRequest(exchange="upbit", symbols=name, start=before, end=after)
+            )
+            counted = await asking.get_trade_data(LargeTradeRequest(exchange="upbit", symbols=name, count=500))
+            few = await asking.get_trade_data(LargeTradeRequest(exchange="upbit", symbols=name, count=len(truth)))
+    assert "there may be others" in str(over.failures[name])
+    assert "there may be others" in str(counted.failures[name])
+    assert [one.at for one in few.trades[name]] == truth["at"].tolist()

@@ -198,18 +198,18 @@ class Newest(TradeWay):
     """The newest so many, whatever is asked; also for exchanges of which nothing is known.
 
     Attributes:
-        known: an answer that is shorter than was asked for holds all that there are.
+        known: an answer that is shorter than was asked for holds all that there are. Else there may be others: Upbit
+            tells those of one day, and some cut an answer shorter than one knows.
     """
 
     known: bool = True
 
     def call(self, request: FetchRequest) -> FetchRequest:
         """No more than there are, counted from the present."""
-        request = super().call(request)
         if request.limit > self.most or (request.span and request.limit and request.anchor is Anchor.START):
             raise BadRequestError(
                 f"{request.market.exchange} tells its newest {self.most} trades, so no more can be counted, and none "
-                f"from the start: {request.limit} for {request!s}{self._advice}"
+                f"from the start: {request.limit} for {request!s}"
             )
         return replace(request, anchor=Anchor.END)
 
@@ -218,23 +218,20 @@ class Newest(TradeWay):
         return Ask(None, self.most if request.span else self.count(request))
 
     def read(self, request: FetchRequest, ask: Ask, told: Told) -> Page:
-        """All of a span if something older came, too."""
+        """As many as were wanted; or all of a span, if something older came, too."""
         page = _newest_of(request, told)
-        if request.span is None or (request.limit and len(page.trades) >= request.limit):
+        if (request.span is None and not request.limit) or 0 < request.limit <= len(page.trades):
             return page
         oldest = min((trade.at for trade in told.trades), default=None)
-        whole = self.known and len(told.trades) < ask.limit
-        if not whole and (oldest is None or oldest >= request.span.start):
-            told_from = f"from {iso(oldest + 1)} on" if oldest is not None else "none"
-            raise BadRequestError(
-                f"{request.market.exchange} tells its newest {len(told.trades)} trades, {told_from}, and not all of "
-                f"{request!s}{self._advice}"
-            )
-        return page
-
-    @property
-    def _advice(self) -> str:
-        return "" if self.known else '; if it counts on from `since`, write trades = "forward" in its table'
+        reached = request.span is not None and oldest is not None and oldest < request.span.start
+        if reached or (self.known and len(told.trades) < ask.limit):
+            return page
+        told_from = "" if oldest is None else f", from {iso(oldest + 1)} on"
+        raise BadRequestError(
+            f"{request.market.exchange} tells its newest {len(told.trades)} trades{told_from}, and there may be others "
+            f"that belong to the {request.limit or 'all'} {request!s}. If there are none, or if it counts on from "
+            '`since`, write trades = "newest" or "forward" in its table'
+        )
 
 
 def way_of(exchange: str, name: str | None, most: int | None) -> TradeWay:
@@ -265,7 +262,7 @@ KNOWN: Final[Mapping[str, TradeWay]] = {
     "bitfinex": Forward(10_000),
     "kraken": Forward(1000, since="since"),
     "okx": Cursor(100),
-    "upbit": Newest(500),
+    "upbit": Newest(500, known=False),
 }
 """Exchange → its way. Upbit's pages are a matter of days and cursors that ccxt knows nothing of."""
 
