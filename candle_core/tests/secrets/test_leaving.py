@@ -1,10 +1,14 @@
 """What leaves through the dispatch shows no secret: errors, events, the trace of calls."""
 
+import contextlib
+import itertools
 import traceback
 from typing import Any
 
 import pytest
 
+from candle_core.budget import BudgetNotSharedWarning, DistantStore
+from candle_core.budget.shared import LocalStore
 from candle_core.config import load_config
 from candle_core.dispatch import TRACE, Dispatch, ProviderHooks
 from candle_core.kernel import Kernel, check_plugins
@@ -12,11 +16,13 @@ from candle_core.secrets import MASK, REDACTOR
 from candle_hookspecs import (
     AuthenticationError,
     BrokenPluginError,
+    CacheUnavailableError,
     CandleBatch,
     Event,
     ExtensionCapabilities,
     Market,
     MarketQuery,
+    StoreBusyError,
     hookimpl,
 )
 
@@ -89,6 +95,30 @@ async def test_the_trace_of_calls(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "candle_decode" in traced
     assert MASK in traced
     assert KEY not in traced
+
+
+class Unreachable:
+    """A store that says how it was to be reached."""
+
+    ahead = 0
+
+    def transaction(self, *keys: str) -> Any:
+        raise CacheUnavailableError(f"no answer from store://:{KEY}@localhost")
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def test_the_warning_of_a_store_that_cannot_be_reached() -> None:
+    moments = itertools.count(step=10.0)
+    store = DistantStore(Unreachable(), LocalStore(), timer=lambda: next(moments))
+    with pytest.warns(BudgetNotSharedWarning) as warned:
+        for _ in range(2):
+            with contextlib.suppress(StoreBusyError), store.transaction("key"):
+                pass
+    assert [str(one.message).partition("itself: ")[2] for one in warned] == [
+        f"no answer from store://:{MASK}@localhost"
+    ]
 
 
 UNBUILDABLE = """

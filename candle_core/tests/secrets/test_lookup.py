@@ -30,6 +30,7 @@ class Example(Settings):
     raw: SecretBytes | None = None
     keys: dict[str, SecretStr] = Field(default_factory=dict)
     several: tuple[SecretStr, ...] = ()
+    address: SecretStr = SecretStr("redis://localhost:6379/0")
 
 
 def settings(**values: Any) -> Example:
@@ -141,9 +142,11 @@ def test_what_was_looked_up_for_the_wrong_key_is_one(monkeypatch: pytest.MonkeyP
     assert REDACTOR.scrub(SECRET) == MASK
 
 
-def test_what_a_plain_table_says_is_none() -> None:
+def test_what_a_plain_table_says_is_none_and_neither_is_a_default() -> None:
     settings(url="http://localhost:8080")
-    assert not REDACTOR.finds("http://localhost:8080")
+    assert not REDACTOR.finds("http://localhost:8080 redis://localhost:6379/0")
+    settings(address="redis://localhost:6379/0")
+    assert REDACTOR.finds("redis://localhost:6379/0")
 
 
 # ── what a configuration shows ──────────────────────────────────────────────────────────────────────────────────────

@@ -9,6 +9,7 @@ from typing import Final
 
 from candle_core.budget.records import Record, shifted, united
 from candle_core.budget.shared import BudgetNotSharedWarning, Records
+from candle_core.secrets import REDACTOR
 from candle_hookspecs import BudgetStore, CacheUnavailableError, StoreBusyError
 
 PATIENCE: Final = 1.0
@@ -102,8 +103,9 @@ class DistantStore:
         self._again = now + (RETRY if self._is_apart else PAUSE)
         if self._is_apart and not self._has_warned:
             self._has_warned = True
+            why = REDACTOR.scrub(str(error))  # a store is a plugin's, and what it says comes straight to us
             warnings.warn(
-                f"limits are not shared with other machines for now, this one counts for itself: {error}",
+                f"limits are not shared with other machines for now, this one counts for itself: {why}",
                 BudgetNotSharedWarning,
                 stacklevel=2,
             )

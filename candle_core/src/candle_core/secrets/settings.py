@@ -30,9 +30,9 @@ def remember_settings(settings: BaseModel, looked_up: set[str]) -> None:
 
 
 def _leaves(value: Any) -> Iterator[Any]:
-    """Everything in settings that holds nothing else."""
+    """Everything in settings that holds nothing else; defaults stand in a plugin's source, for everybody to read."""
     if isinstance(value, BaseModel):
-        value = vars(value)
+        value = {name: inner for name, inner in vars(value).items() if name in value.model_fields_set}
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, list | tuple | set | frozenset):
