@@ -73,7 +73,7 @@ async def _once(session: Session, exchanges: Sequence[str], options: dict[str, A
     async with candle_core.open(session.config) as candles:
         with _progress() as callback, _quiet():
             result = await candles.warm_up(exchanges, progress_callback=callback, **options)
-        if not session.as_json and candles.kernel.config.cache.backend == "memory":
+        if result.refreshed and not session.as_json and candles.kernel.config.cache.backend == "memory":
             session.note('candle: [cache] backend = "memory" ends with this command; "file" and "redis" outlast it')
         return result
 
