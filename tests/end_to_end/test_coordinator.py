@@ -90,7 +90,7 @@ def make_wire(tmp_path: Path) -> Iterator[MakeWire]:
 
         def make(exchange: str, number: int = 1, *, market: dict[str, Any] | None = None, **options: Any) -> Wire:
             listed = markets(exchange, number, **market or {})
-            config = SandboxConfig(markets=listed, clock=NOW, speed=0, **{"limits": LIFTED, **options})
+            config = SandboxConfig(markets=listed, clock=NOW, **{"speed": 0, "limits": LIFTED, **options})
             path = tmp_path / f"{len(list(tmp_path.iterdir()))}.sqlite3"
             return Wire(running.enter_context(Sandbox(config)), exchange, listed, path)
 
@@ -245,6 +245,28 @@ async def test_faults_on_the_line_change_nothing(make_wire: MakeWire, exchange: 
     assert all(response.complete for response in responses)
     assert [response.report.rows for response in responses] == [12, 12, 7200]
     assert sum(response.report.retries for response in responses) == len(struck)
+
+
+async def test_however_many_at_once_the_exchanges_limits_hold(make_wire: MakeWire) -> None:
+    """Upbit: ten a second in each group, one of which candles, trades and so on are."""
+    wire = make_wire("UPBIT", 24, speed=1.0, limits=Limits(), market={"listed": "2023-01-01"})
+    names = wire.ids()
+    async with wire.open(max_concurrency=24) as coordinator:
+        trades, candles = await asyncio.gather(
+            coordinator.get_trade_data(LargeTradeRequest(exchange="UPBIT", symbols=names, count=20)),
+            coordinator.get_candle_data(
+                LargeCandleRequest(
+                    exchange="UPBIT", symbols=names, timeframe="1d", start="2024-01-01", end="2024-05-01"
+                )
+            ),
+        )
+    assert trades.complete
+    assert candles.continuous
+    assert {one.status for one in wire.sent()} == {200}, "nothing was refused"
+    for path, response in (("trades", trades), ("candles", candles)):
+        moments = sorted(one.elapsed for one in wire.sent() if path in one.path)
+        assert len(moments) == response.report.requests >= 24
+        assert moments[-1] - moments[0] > 1, "they took more than a second"
 
 
 # ── parallel ─────────────────────────────────────────────────────────────────────────────────────────────────────────
