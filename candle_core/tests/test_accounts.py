@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from candle_core.budget import Remote
+from candle_core.budget import Remote, host_of
 from candle_core.config import load_config
 from candle_core.kernel import Kernel
 from candle_hookspecs import ConfigError, Limit, Scope, Settings
@@ -131,3 +131,9 @@ def test_a_key_that_is_not_found_names_its_line(tmp_path: Path) -> None:
     file.write_text(HEAD + 'active = true\napi_key = { file = "no-such-file" }\n')
     with pytest.raises(ConfigError, match="line 5: cannot read the file 'no-such-file'"):
         load_config(file).account("binance")
+
+
+def test_a_key_that_begins_like_a_host_is_not_counted_as_one() -> None:
+    clear = "//planted/base64+key=="
+    assert host_of(clear) == ""
+    assert host_of(f"https://me:{clear[2:9]}@api.example.com/x") == "api.example.com"

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from candle_core.config import Config, load_config
 from candle_hookspecs import ConfigError, Settings
@@ -236,6 +236,21 @@ def test_no_error_shows_a_secret(folder: Path, table: str) -> None:
         settings_of(load_config())
     assert SECRET not in str(caught.value)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None), "pydantic's own error shows its input"
+
+
+def test_no_error_shows_what_a_plugins_own_validation_repeats(folder: Path) -> None:
+    class Strict(Settings):
+        url: SecretStr
+
+        @field_validator("url")
+        @classmethod
+        def _is_an_address(cls, url: SecretStr) -> SecretStr:
+            raise ValueError(f"{url.get_secret_value()!r} is no address")
+
+    write(folder, f'[providers.example]\nurl = "{SECRET}"\n')
+    config = load_config()
+    with pytest.raises(ConfigError, match=r"line 2: 'url': '\*+' is no address"):
+        config.settings(config.provider("example"), Strict)
 
 
 def test_no_error_shows_a_secret_that_was_looked_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

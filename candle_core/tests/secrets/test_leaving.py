@@ -112,10 +112,14 @@ class Unreachable:
 def test_the_warning_of_a_store_that_cannot_be_reached() -> None:
     moments = itertools.count(step=10.0)
     store = DistantStore(Unreachable(), LocalStore(), timer=lambda: next(moments))
+
+    def ask() -> None:
+        with contextlib.suppress(StoreBusyError), store.transaction("key"):
+            pass
+
+    ask()
     with pytest.warns(BudgetNotSharedWarning) as warned:
-        for _ in range(2):
-            with contextlib.suppress(StoreBusyError), store.transaction("key"):
-                pass
+        ask()
     assert [str(one.message).partition("itself: ")[2] for one in warned] == [
         f"no answer from store://:{MASK}@localhost"
     ]

@@ -215,8 +215,10 @@ class Remote:
 
 
 def host_of(value: object) -> str:
-    """Host and port of a URL; empty for anything else."""
+    """Host and port of a URL; empty for anything else, such as a key that begins with ``//``."""
+    if "://" not in (text := str(value)):
+        return ""
     try:
-        return urlsplit(str(value)).netloc.rpartition("@")[2].lower()
+        return urlsplit(text).netloc.rpartition("@")[2].lower()
     except ValueError:
         return ""

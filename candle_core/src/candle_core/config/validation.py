@@ -1,12 +1,12 @@
 """From a table to a model. Errors name line, key and the nearest valid key; the value only if it is no secret."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
 from candle_core.config.source import Keys, Source
-from candle_core.secrets import REDACTOR, SecretSource, remember_settings, reveal
+from candle_core.secrets import REDACTOR, SecretSource, leaves, remember_settings, reveal
 from candle_hookspecs import ConfigError
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -45,7 +45,7 @@ def validate_settings(model: type[_Model], written: Mapping[str, Any], keys: Key
     try:
         settings = check(model, written, values, keys, source)
     except ConfigError as error:
-        REDACTOR.remember(*found)
+        REDACTOR.remember(*found, *_declared(model, written))
         message = REDACTOR.scrub(str(error))
     else:
         remember_settings(settings, found)
@@ -130,6 +130,13 @@ def _may_be_shown(model: type[BaseModel], keys: Keys, values: Mapping[str, Any])
     if len(keys) != 1 or keys[0] not in model.model_fields or keys[0] not in values:
         return False
     return isinstance(values[keys[0]], str | int | float) and not _secret(model.model_fields[keys[0]].annotation)
+
+
+def _declared(model: type[BaseModel], written: Mapping[str, Any]) -> Iterator[str]:
+    """What is written where a secret may stand: a plugin's own validation may repeat it in its message."""
+    for key, value in written.items():
+        if key in model.model_fields and _secret(model.model_fields[key].annotation):
+            yield from (text for text in leaves(value) if isinstance(text, str))
 
 
 def _secret(annotation: Any) -> bool:

@@ -4,7 +4,7 @@ from candle_core.secrets.errors import scrubbed, scrubbed_value
 from candle_core.secrets.logs import guarded
 from candle_core.secrets.lookup import FORMS, Confidential, SecretSource
 from candle_core.secrets.redactor import MASK, REDACTOR, SHORTEST, Redactor
-from candle_core.secrets.settings import remember_settings, reveal
+from candle_core.secrets.settings import leaves, remember_settings, reveal
 
 __all__ = [
     "FORMS",
@@ -15,6 +15,7 @@ __all__ = [
     "Redactor",
     "SecretSource",
     "guarded",
+    "leaves",
     "remember_settings",
     "reveal",
     "scrubbed",

@@ -23,13 +23,13 @@ def reveal(value: Any, find: Callable[[SecretSource], str]) -> Any:
 
 def remember_settings(settings: BaseModel, looked_up: set[str]) -> None:
     """Remember what the settings declare secret, and what was looked up, unless it became a number or a path."""
-    values = list(_leaves(settings))
+    values = list(leaves(settings))
     harmless = {str(value) for value in values if isinstance(value, int | float | PurePath)}
     declared = [value.get_secret_value() for value in values if isinstance(value, SecretStr | SecretBytes)]
     REDACTOR.remember(*(looked_up - harmless), *declared)
 
 
-def _leaves(value: Any) -> Iterator[Any]:
+def leaves(value: Any) -> Iterator[Any]:
     """Everything in settings that holds nothing else; defaults stand in a plugin's source, for everybody to read."""
     if isinstance(value, BaseModel):
         value = {name: inner for name, inner in vars(value).items() if name in value.model_fields_set}
@@ -37,6 +37,6 @@ def _leaves(value: Any) -> Iterator[Any]:
         value = list(value.values())
     if isinstance(value, list | tuple | set | frozenset):
         for inner in value:
-            yield from _leaves(inner)
+            yield from leaves(inner)
     else:
         yield value
