@@ -176,6 +176,12 @@ def test_contracts_of_few_trades_are_asked_for_by_the_hour() -> None:
     assert [(ask.since, ask.parameters["until"]) for ask in asked] == [(None, 10 * hour - 1)]
 
 
+def test_by_ids_a_moment_may_fill_pages() -> None:
+    truth = [Trade(market=MARKET, id=str(number), at=7, price=1, amount=1) for number in range(13)]  # type: ignore[arg-type]
+    found = followed(Cursor(MOST), by_ids, truth, wished(Span(7, 8), 0, Anchor.END))
+    assert sorted(int(one.id) for one in found) == list(range(13))
+
+
 def test_the_exchanges_own_word_for_how_far_it_looks_back() -> None:
     way, day = Cursor(MOST), 86_400_000
     request = way.call(wished(Span(0, day), 0, Anchor.START))

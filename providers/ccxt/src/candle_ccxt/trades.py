@@ -182,7 +182,9 @@ class Cursor(TradeWay):
                 f"{request.market.exchange} tells trades of {self.reach // _DAY} days; ask from {iso(earliest)} on, "
                 f"not for {request!s}"
             )
-        span, trades = request.span, _oldest_first(told.trades)
+        # The wire is newest first, which cannot be told from a page that is all of one moment.
+        in_time = told.trades[::-1]
+        span, trades = request.span, sorted(in_time, key=lambda trade: trade.at)
         kept = _counted(request, [trade for trade in trades if span is None or trade.at in span])
         left = request.limit - len(kept)
         rest: tuple[FetchRequest, ...] = ()
