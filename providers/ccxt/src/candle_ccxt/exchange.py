@@ -104,7 +104,10 @@ def metered(base: type[Any], context: PluginContext) -> type[Any]:
             return read(dictionary, key, default_value)
 
         def safe_timestamp(self, dictionary: Any, key: Any, default_value: Any = None) -> Any:
-            """Milliseconds of what is told in seconds; ccxt's own product of floats loses one now and then."""
+            """Milliseconds of what is told in seconds, rounded down; a float rounds the last nanoseconds of one up.
+
+            Whoever asks from the next millisecond on would then never be told of a trade that seems to be in it.
+            """
             if not _exact():
                 return super().safe_timestamp(dictionary, key, default_value)
             text = self.safe_string(dictionary, key)
