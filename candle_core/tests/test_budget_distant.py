@@ -329,6 +329,24 @@ async def test_a_machine_alone_never_exceeds_the_limit_whenever_the_place_comes_
         assert sum(minute <= moment < minute + 60_000 for moment in passed) == 10
 
 
+@each_window
+async def test_what_one_who_is_gone_has_counted_apart_is_known_to_who_slept_meanwhile(
+    machine: Start, stack: ExitStack, place: Place, limit: Limit
+) -> None:
+    async with simulated() as time:
+        alone = machine(time, "alone")
+        sleeper, gone = alone.gate(stack, limit), alone.gate(stack, limit)
+        await sleeper.spend({"weight": 2})
+        place.is_away, place.kept = True, LocalStore()
+        with pytest.warns(BudgetNotSharedWarning):
+            await gone.spend({"weight": 5})
+        place.is_away = False
+        await sleeper.spend({"weight": 3})
+        assert time.now() < NOON + 3_000
+        await sleeper.spend({"weight": 3})
+        assert time.now() >= NOON + 60_000
+
+
 async def test_a_pause_met_while_it_is_away_is_told_to_all_when_it_is_back(
     machine: Start, stack: ExitStack, place: Place
 ) -> None:

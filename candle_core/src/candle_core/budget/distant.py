@@ -25,7 +25,7 @@ _log = logging.getLogger("candle")
 class DistantStore:
     """A `BudgetStore` over two: what is shared with other machines, and what this machine's processes share.
 
-    The first time that a key is counted at the other one of the two, what was known here is taken along. So a limit is
+    Where a key is counted at the other one of the two than before, what was known here is taken along. So a limit is
     never forgotten in the change; but machines that count apart may each use it up.
 
     Args:
@@ -36,8 +36,8 @@ class DistantStore:
 
     def __init__(self, distant: BudgetStore, near: BudgetStore, timer: Callable[[], float] = time.monotonic) -> None:
         self._distant, self._near, self._timer = distant, near, timer
-        self._known: dict[str, Record] = {}
-        """What the distant one held, of keys that are counted there; by this machine's clock."""
+        self._known: dict[str, tuple[float, Record]] = {}
+        """When a key was last counted at the distant one, and what that held then, by this machine's clock."""
         self._failing_since: float | None = None
         self._again = 0.0
         self._is_apart = False
@@ -75,17 +75,22 @@ class DistantStore:
         with self._distant.transaction(*keys) as theirs:
             ahead = self._distant.ahead
             records = {key: shifted(record, -ahead) for key, record in theirs.items()}
-            if new := [key for key in keys if key not in self._known]:
-                with self._near.transaction(*new) as ours:
-                    records.update({key: united(records[key], ours[key]) for key in new})
+            if doubtful := [key for key in keys if not self._is_fresh(key)]:
+                with self._near.transaction(*doubtful) as ours:
+                    records.update({key: united(records[key], ours[key]) for key in doubtful})
             yield records
             theirs.update({key: shifted(record, ahead) for key, record in records.items()})
-        self._known.update(records)
+        self._known.update({key: (self._timer(), record) for key, record in records.items()})
+
+    def _is_fresh(self, key: str) -> bool:
+        """Whether nobody on this machine can have counted apart since this process asked last."""
+        return key in self._known and self._timer() - self._known[key][0] < PATIENCE
 
     @contextmanager
     def _here(self, keys: tuple[str, ...]) -> Iterator[Records]:
         with self._near.transaction(*keys) as records:
-            records.update({key: united(record, self._known.get(key)) for key, record in records.items()})
+            for key in keys & self._known.keys():
+                records[key] = united(records[key], self._known[key][1])
             yield records
         for key in keys:
             self._known.pop(key, None)
