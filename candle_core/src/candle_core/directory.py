@@ -136,18 +136,23 @@ class Directory:
         """The markets that answer to a name: none, one or several.
 
         They are looked up in a listing that is kept and believed. Where there is none, or it lacks the name, which may
-        be new, the exchange is asked for this name alone.
+        be new, the exchange is asked for this name alone; if it does not answer, an old listing stands in.
 
         Raises:
             PluginError: no such provider. ProviderError: the exchange did not answer.
         """
         listing = await self.known(exchange)
+        kept = () if listing is None else listing.find(tradetype, name)
         fresh = listing is not None and listing.fresh
-        found = listing.find(tradetype, name) if listing is not None and fresh else ()
-        self._count(exchange, hit=bool(found))
-        if found:
-            return found
-        return await (self._look_again if fresh else self._ask_for)(exchange, tradetype, name)
+        self._count(exchange, hit=fresh and bool(kept))
+        if fresh:
+            return kept or await self._look_again(exchange, tradetype, name)
+        try:
+            return await self._ask_for(exchange, tradetype, name)
+        except ProviderError:
+            if kept:
+                return kept
+            raise
 
     async def find_each(self, exchange: str, tradetype: str, names: Iterable[str]) -> dict[str, Market | CandleError]:
         """The one market of each name, or why there is none; where the exchange does not list at all, that for each.

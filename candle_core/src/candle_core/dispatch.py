@@ -201,7 +201,7 @@ class ProviderHooks:
             return None
         with self._dispatch.statistics.call(self.name, WARMUP) as call:
             info = await self._dispatch.ask(self.name, "candle_warmup", MarketInfo, scope=scope)
-            call.answered(0)
+            call.answered(len(info.markets))
         return info
 
     async def calendar(self, span: Span) -> Sequence[Session] | None:

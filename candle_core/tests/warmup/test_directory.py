@@ -18,6 +18,7 @@ from candle_hookspecs import (
     Kind,
     MarketQuery,
     ProviderError,
+    TransientError,
     UnknownMarketError,
 )
 
@@ -158,6 +159,18 @@ async def test_a_listing_that_is_not_believed_any_more_is_no_answer_for_a_name(c
     clock.ms += 60_000
     await kernel.directory.find("TOWN", "SPOT", "C5/X")
     assert town.instances["town"].asked == ["warmup", "C5/X"]
+
+
+async def test_an_old_listing_stands_in_for_an_exchange_that_does_not_answer(clock: Any, town: Any) -> None:
+    kernel = kernel_of(clock, cache={"ttl": 60.0})
+    await kernel.directory.listing("town")
+    clock.ms += 60_000
+    town.instances["town"].error = TransientError("the line is cut")
+    (found,) = await kernel.directory.find("TOWN", "SPOT", "C5/X")
+    assert found.base == "C5"
+    with pytest.raises(TransientError, match="the line is cut"):
+        await kernel.directory.find("TOWN", "SPOT", "NEVER/X")
+    assert rate(kernel) == (0, 3), "an old answer is no hit"
 
 
 def as_words(found: dict[str, Any]) -> dict[str, str]:
