@@ -92,6 +92,13 @@ class StubbornError(Exception):
         return f"stubborn about {self.key}"
 
 
+class SlyError(Exception):
+    """Its representation comes from neither."""
+
+    def __repr__(self) -> str:
+        return f"SlyError({KEY})"
+
+
 def _response_error() -> aiohttp.ClientResponseError:
     url = yarl.URL(f"http://localhost/candles?key={KEY}")
     info = aiohttp.RequestInfo(url, "GET", {"X-KEY": KEY}, url)  # type: ignore[arg-type]
@@ -110,6 +117,7 @@ ERRORS: dict[str, Callable[[], object]] = {
     "aiohttp": lambda: _raise(_response_error()),
     "of a plugin": lambda: _raise(OddError(KEY, status=401)),
     "slots": lambda: _raise(StubbornError(KEY)),
+    "representation": lambda: _raise(SlyError("sly")),
     "group": lambda: _raise(ExceptionGroup(f"two of {KEY}", [ValueError(KEY), TransientError(KEY)])),
 }
 

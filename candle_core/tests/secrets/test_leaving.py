@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import traceback
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from candle_core.budget import BudgetNotSharedWarning, DistantStore
 from candle_core.budget.shared import LocalStore
+from candle_core.cli.common import Session
+from candle_core.cli.errors import report
 from candle_core.config import load_config
 from candle_core.dispatch import TRACE, Dispatch, ProviderHooks
 from candle_core.kernel import Kernel, check_plugins
@@ -95,6 +98,24 @@ async def test_the_trace_of_calls(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "candle_decode" in traced
     assert MASK in traced
     assert KEY not in traced
+
+
+def test_what_the_command_line_tells(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("CANDLE_DEBUG", "1")
+    error = AuthenticationError(f"no {KEY}")
+    error.__cause__ = OSError(5, KEY)
+    assert report(error, as_json=True) == 1
+    session = Session(config=None, as_json=True)
+    session.emit({"url": f"http://x/?key={KEY}", "rows": 3})
+    session.note(f"asked with {KEY}")
+    out, err = capsys.readouterr()
+    assert KEY not in out + err
+    told, document = out.split("\n", 1)
+    assert json.loads(told) == {"error": {"type": "AuthenticationError", "message": f"no {MASK}"}}
+    assert json.loads(document) == {"url": f"http://x/?key={MASK}", "rows": 3}
+    assert f"candle: no {MASK}\n" in err
+    assert f"asked with {MASK}\n" in err
+    assert f"OSError: [Errno 5] {MASK}\n" in err, "what led to it is told to those who debug"
 
 
 class Unreachable:
