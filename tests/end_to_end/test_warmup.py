@@ -154,6 +154,7 @@ def test_another_process_asks_nothing(make_sandbox: MakeSandbox, tmp_path: Path)
     [
         ("binance", "BTC/USDT", ["/api/v3/exchangeInfo", "/api/v3/klines"]),
         ("upbit", "KRW-BTC", ["/v1/market/all", "/v1/candles/minutes/1"]),
+        ("kraken", "K1/USD", ["/0/public/Assets", "/0/public/AssetPairs", "/0/public/Time", "/0/public/OHLC"]),
     ],
 )
 async def test_the_first_page_costs_that_page_alone(
