@@ -51,6 +51,7 @@ class Place:
     def __init__(self) -> None:
         self.kept = LocalStore()
         self.is_away = False
+        self.milliseconds = 0
         self.breaks_at_the_end: list[Exception] = []
         self.asked = 0
 
@@ -58,8 +59,8 @@ class Place:
 class Way:
     """One machine's way there: a `BudgetStore`, which knows how far off the machine's clock is."""
 
-    def __init__(self, place: Place, ahead: int) -> None:
-        self.place, self.ahead = place, ahead
+    def __init__(self, place: Place, time: SimulatedTime, ahead: int) -> None:
+        self.place, self.time, self.ahead = place, time, ahead
 
     def close(self) -> None:
         pass
@@ -67,6 +68,7 @@ class Way:
     @contextmanager
     def transaction(self, *keys: str) -> Iterator[dict[str, Any]]:
         self.place.asked += 1
+        self.time.ms += self.place.milliseconds
         if self.place.is_away:
             raise CacheUnavailableError("away")
         with self.place.kept.transaction(*keys) as records:
@@ -83,7 +85,7 @@ class Machine:
 
     def gate(self, stack: ExitStack, limit: Limit = FIXED, lag: int | None = None) -> Budget:
         """The gate of another process; its idea of the exchange's clock is so many milliseconds behind."""
-        way = Way(self.place, -self.clock.skew)
+        way = Way(self.place, self.time, -self.clock.skew)
         near = stack.enter_context(closing(SharedStore(self.near)))
         store = DistantStore(way, near, timer=lambda: self.time.ms / 1000)
         offset = None if lag is None else -self.clock.skew - lag
@@ -366,6 +368,40 @@ async def test_a_pause_met_while_it_is_away_is_told_to_all_when_it_is_back(
         await other.spend({"weight": 1}, Priority.CRITICAL)
         assert paused + 40_000 <= time.now() < paused + 40_200
         await waiting
+
+
+async def spend_often(gate: Budget, times: int) -> None:
+    for _ in range(times):
+        await gate.spend({"weight": 1})
+
+
+async def test_one_that_answers_slowly_is_left_alone(machine: Start, stack: ExitStack, place: Place) -> None:
+    limit = Limit("weight", 1e6, 60.0)
+    async with simulated() as time:
+        gate = machine(time, "one").gate(stack, limit)
+        place.milliseconds = 20
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            await spend_often(gate, 100)
+            place.milliseconds = 500
+            await gate.spend({"weight": 1})  # once is no habit
+            place.milliseconds = 20
+            await gate.spend({"weight": 1})
+        place.milliseconds = 40
+        with pytest.warns(BudgetNotSharedWarning, match="it takes 40 ms for a spend"):
+            await spend_often(gate, 40)
+        asked, began = place.asked, time.now()
+        for _ in range(100):
+            await gate.spend({"weight": 1})
+            await time.sleep(0.1)
+        assert time.now() - began < 10_200
+        assert place.asked - asked <= 3, "every five seconds"
+        place.milliseconds = 1
+        await time.sleep(5)
+        await gate.spend({"weight": 1})
+        asked = place.asked
+        await spend_often(gate, 10)
+        assert place.asked == asked + 10, "together again"
 
 
 # ── when it breaks in the midst ──────────────────────────────────────────────────────────────────────────────────────

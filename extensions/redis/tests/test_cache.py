@@ -18,14 +18,33 @@ from candle_testkit.redis import RedisServer, running
 SECRET = "pa/ss:w@rd"  # as difficult as passwords are
 
 
+class TestRedis(CacheContract):
+    """The one that the environment names, if it does."""
+
+    shared = True
+    url: SecretStr
+
+    @pytest.fixture(autouse=True)
+    def _url(self, url: SecretStr) -> None:
+        self.url = url
+
+    def build(self, folder: Path) -> RedisCache:
+        return RedisCache(self.url, prefix=f"{folder}:")
+
+    async def close(self, cache: RedisCache) -> None:
+        await cache.close()
+
+
 @pytest.fixture(scope="module")
 def lasting() -> Iterator[RedisServer]:
-    """A server that a contract takes away and brings back."""
+    """A server that the contract takes away and brings back."""
     with running() as server:
         yield server
 
 
-class TestRedis(CacheContract):
+class TestRedisThatIsKilled(CacheContract):
+    """Over a socket."""
+
     shared = True
     goes_away = True
     server: RedisServer
@@ -35,7 +54,7 @@ class TestRedis(CacheContract):
         self.server = lasting
 
     def build(self, folder: Path) -> RedisCache:
-        return RedisCache(SecretStr(self.server.url), prefix=f"{folder}:")
+        return RedisCache(SecretStr(self.server.unix_url), prefix=f"{folder}:")
 
     async def close(self, cache: RedisCache) -> None:
         await cache.close()
@@ -47,12 +66,7 @@ class TestRedis(CacheContract):
         await asyncio.to_thread(self.server.start)
 
 
-class TestRedisOverASocket(TestRedis):
-    def build(self, folder: Path) -> RedisCache:
-        return RedisCache(SecretStr(self.server.unix_url), prefix=f"{folder}:")
-
-
-class TestRedisThatHangs(TestRedis):
+class TestRedisThatHangs(TestRedisThatIsKilled):
     """It takes connections, and does not answer."""
 
     def build(self, folder: Path) -> RedisCache:

@@ -18,6 +18,9 @@ PAUSE: Final = 0.1
 """Seconds between two attempts meanwhile: each may stop the event loop for a moment."""
 RETRY: Final = 5.0
 """Seconds between two attempts from then on."""
+SLOW: Final = 0.03
+"""Seconds that a spend may stop the event loop; where each takes longer, for as long as patience lasts, it is as if
+there was no answer."""
 
 _log = logging.getLogger("candle")
 
@@ -56,14 +59,22 @@ class DistantStore:
     @contextmanager
     def transaction(self, *keys: str) -> Iterator[Records]:
         """See `BudgetStore`."""
-        if self._timer() >= self._again:
+        began = self._timer()
+        if began >= self._again:
             try:
                 with self._there(keys) as records:
                     yield records
+            except StoreBusyError:  # that is an answer
+                self._failing_since = None
+                raise
             except CacheUnavailableError as error:
-                self._failed(error)
+                self._again = self._timer() + PAUSE
+                self._failed(str(error))
                 raise StoreBusyError(str(error)) from error
-            self._succeeded()
+            if (taken := self._timer() - began) > SLOW:
+                self._failed(f"it takes {taken * 1000:.0f} ms for a spend, all of which wait for it")
+            else:
+                self._succeeded()
         elif self._is_apart:
             with self._here(keys) as records:
                 yield records
@@ -100,15 +111,15 @@ class DistantStore:
             _log.info("limits are shared with other machines again")
         self._failing_since, self._is_apart = None, False
 
-    def _failed(self, error: CacheUnavailableError) -> None:
+    def _failed(self, why: str) -> None:
         now = self._timer()
         if self._failing_since is None:
             self._failing_since = now
-        self._is_apart = self._is_apart or now - self._failing_since >= PATIENCE
-        self._again = now + (RETRY if self._is_apart else PAUSE)
+        if self._is_apart or now - self._failing_since >= PATIENCE:
+            self._is_apart, self._again = True, now + RETRY
         if self._is_apart and not self._has_warned:
             self._has_warned = True
-            why = REDACTOR.scrub(str(error))  # a store is a plugin's, and what it says comes straight to us
+            why = REDACTOR.scrub(why)  # a store is a plugin's, and what it says comes straight to us
             warnings.warn(
                 f"limits are not shared with other machines for now, this one counts for itself: {why}",
                 BudgetNotSharedWarning,
