@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from candle_core.checkup import check_plugins
 from candle_core.config import load_config
-from candle_core.kernel import Kernel, check_plugins
+from candle_core.kernel import Kernel
 from candle_hookspecs import (
     BrokenPluginError,
     ConfigError,

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candle_core.coverage import Known
-from candle_core.kernel import Kernel, Provider
+from candle_core.kernel import Kernel
 from candle_core.pipeline import Pipeline, read_facts
+from candle_core.provider import Provider
 from candle_core.ranges import Bounds
 from candle_core.reading import read_chunks
 from candle_core.spans import Spans

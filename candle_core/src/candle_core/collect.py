@@ -7,8 +7,9 @@ from typing import Final
 
 from candle_core.checks import settled_until
 from candle_core.coverage import Known, count_slots, with_slots
-from candle_core.kernel import Kernel, Provider
+from candle_core.kernel import Kernel
 from candle_core.pipeline import Pipeline, Throttle, read_facts
+from candle_core.provider import Provider
 from candle_core.ranges import Bounds
 from candle_core.retry import with_retries
 from candle_core.spans import Spans

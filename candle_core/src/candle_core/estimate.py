@@ -7,9 +7,10 @@ from typing import Final
 
 from candle_core.collect import horizon
 from candle_core.coverage import Known, count_slots, slot_ranges, with_slots
-from candle_core.kernel import Kernel, Provider
+from candle_core.kernel import Kernel
 from candle_core.pipeline import Pipeline, read_facts
 from candle_core.plan import Window, WorkList
+from candle_core.provider import Provider
 from candle_core.ranges import Bounds
 from candle_core.spans import Spans
 from candle_core.symbols import Catalogue

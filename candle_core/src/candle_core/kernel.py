@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from candle_core.budget import Budget, DistantStore, Remote, SharedStore, cache_root, host_of
@@ -11,14 +9,13 @@ from candle_core.cache import FileCache, Keeper, LocalCache
 from candle_core.clock import ExchangeClock, SystemClock
 from candle_core.config import LOCAL_BUDGET, Config, PluginTable
 from candle_core.directory import Directory
-from candle_core.discovery import InstalledPlugin, PluginKind, find_plugin, installed_plugins
+from candle_core.discovery import PluginKind, find_plugin
 from candle_core.dispatch import Dispatch, ProviderHooks, StorageHooks
 from candle_core.groups import group
 from candle_core.plan import cut
+from candle_core.provider import Provider
 from candle_core.secrets import guarded, scrubbed
-from candle_core.sessions import SessionGrid
 from candle_core.statistics import Collector, KeptStatistics
-from candle_core.timeframes import Grid
 from candle_core.writer import Schedule, Writer
 from candle_hookspecs import (
     BrokenPluginError,
@@ -31,82 +28,15 @@ from candle_hookspecs import (
     ExtensionCapabilities,
     FetchRequest,
     Kind,
-    Market,
-    MarketQuery,
     PluginContext,
-    ProviderCapabilities,
-    Session,
     Settings,
-    Span,
     Symbol,
-    UnknownTimeframeError,
-    WarmupScope,
     hookimpl,
 )
 
 DEFAULTS: Final = "kernel:defaults"
 """What the kernel's own plugin is called."""
-_YEAR: Final = 366 * 86_400_000
 _log = logging.getLogger("candle")
-
-
-@dataclass(slots=True)
-class Provider:
-    """A provider in use: its hooks, and what the kernel keeps for it."""
-
-    name: str
-    hooks: ProviderHooks
-    capabilities: ProviderCapabilities
-    budget: Budget
-    clock: ExchangeClock
-    warm: asyncio.Lock = field(default_factory=asyncio.Lock)
-    sessions: Sequence[Session] | None = None
-    grids: dict[str, Grid] = field(default_factory=dict)
-
-    async def open_grid(self, timeframe: str) -> Grid:
-        """The same as `grid`, once the exchange's calendar is known; it is asked for once.
-
-        Raises:
-            UnknownTimeframeError: it has no such timeframe. PluginError: the calendar.
-        """
-        async with self.warm:
-            if self.sessions is None:
-                around = Span(0, self.clock.now() + _YEAR)
-                self.sessions = await self.hooks.calendar(around) or ()
-        return self.grid(timeframe)
-
-    def grid(self, timeframe: str) -> Grid:
-        """The grid of a timeframe that this exchange has, by its calendar, if that was asked for.
-
-        Raises:
-            UnknownTimeframeError: it has not.
-        """
-        if timeframe not in self.capabilities.timeframes:
-            raise UnknownTimeframeError(
-                f"{self.name!r} has no timeframe {timeframe!r}; it has {', '.join(self.capabilities.timeframes)}"
-            )
-        if not self.sessions:
-            return Grid.of(timeframe, self.capabilities.grid.get(timeframe))
-        if timeframe not in self.grids:
-            self.grids[timeframe] = SessionGrid(timeframe, self.sessions)
-        return self.grids[timeframe]
-
-    async def warm_up(self) -> None:
-        """Learn the exchange's clock, once."""
-        async with self.warm:
-            if self.clock.offset is None and (info := await self.hooks.warmup(WarmupScope())) and info.server_time:
-                self.clock.observe(info.server_time, info.local_time)
-
-    async def list_markets(self) -> Sequence[Market]:
-        """All markets as the exchange lists them now, with whatever else its session needs; its clock is heard too.
-
-        Raises:
-            ProviderError: it did not answer.
-        """
-        info = await self.hooks.warmup(WarmupScope(markets=True))
-        if info is not None and info.server_time:
-            self.clock.observe(info.server_time, info.local_time)
-        return info.markets if info is not None and info.markets else await self.hooks.markets(MarketQuery())
 
 
 class Kernel:
@@ -275,62 +205,3 @@ class KernelDefaults:
         if request.kind is not Kind.CANDLES:
             return group(request, provider.capabilities)
         return cut(request, provider.grid(request.timeframe or ""), provider.capabilities)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PluginState:
-    """How an installed plugin fares: ``ok``, or ``error`` with its text."""
-
-    kind: PluginKind
-    name: str
-    distribution: str
-    version: str
-    state: str
-    hooks: tuple[str, ...] = ()
-    error: str = ""
-
-
-def check_plugins(config: Config) -> list[PluginState]:
-    """Import every installed plugin, build it from its table, and say how it fares.
-
-    Connects to nothing. Needs a running event loop.
-    """
-    return [_check(plugin, config) for plugin in installed_plugins()]
-
-
-def _check(plugin: InstalledPlugin, config: Config) -> PluginState:
-    hooks: tuple[str, ...] = ()
-    error = ""
-    try:
-        find_plugin(plugin.kind, plugin.name)
-        hooks = _try(plugin, config)
-    except CandleError as caught:
-        error = str(caught)
-    return PluginState(
-        kind=plugin.kind,
-        name=plugin.name,
-        distribution=plugin.distribution,
-        version=plugin.version,
-        state="error" if error else "ok",
-        hooks=hooks,
-        error=error,
-    )
-
-
-def _try(plugin: InstalledPlugin, config: Config) -> tuple[str, ...]:
-    if plugin.kind is PluginKind.COMMAND:
-        plugin.load()
-        return ()
-    kernel = Kernel(config)
-    if plugin.kind is PluginKind.PROVIDER:
-        return kernel.dispatch.hooks(kernel.provider(plugin.name).name)
-    built, _ = kernel.build(plugin.kind, _table(plugin, config))
-    kernel.dispatch.add_target(plugin.name, built)
-    return kernel.dispatch.hooks(plugin.name)
-
-
-def _table(plugin: InstalledPlugin, config: Config) -> PluginTable:
-    if plugin.kind is PluginKind.STORAGE and config.storage.plugin == plugin.name:
-        return config.storage
-    configured = config.extensions.get(plugin.name) if plugin.kind is PluginKind.EXTENSION else None
-    return configured or PluginTable(plugin.name, plugin.name, (plugin.kind, plugin.name))

@@ -7,8 +7,9 @@ from typing import Final, Protocol
 
 from candle_core.checks import check
 from candle_core.coverage import count_slots
-from candle_core.kernel import Kernel, Provider
+from candle_core.kernel import Kernel
 from candle_core.plan import Window, WorkList, as_facts
+from candle_core.provider import Provider
 from candle_core.retry import with_retries
 from candle_core.spans import Spans
 from candle_core.timeframes import Grid

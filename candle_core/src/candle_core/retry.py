@@ -8,7 +8,8 @@ from candle_core.budget import LONGEST_PAUSE
 from candle_hookspecs import RateLimitedError, TransientError
 
 if TYPE_CHECKING:
-    from candle_core.kernel import Kernel, Provider
+    from candle_core.kernel import Kernel
+    from candle_core.provider import Provider
 
 _Answer = TypeVar("_Answer")
 

@@ -10,11 +10,12 @@ import pytest
 
 from candle_core.budget import BudgetNotSharedWarning, DistantStore
 from candle_core.budget.shared import LocalStore
+from candle_core.checkup import check_plugins
 from candle_core.cli.common import Session
 from candle_core.cli.errors import report
 from candle_core.config import load_config
 from candle_core.dispatch import TRACE, Dispatch, ProviderHooks
-from candle_core.kernel import Kernel, check_plugins
+from candle_core.kernel import Kernel
 from candle_core.secrets import MASK, REDACTOR
 from candle_hookspecs import (
     AuthenticationError,

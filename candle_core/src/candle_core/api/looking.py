@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from candle_core.api.base import Base
 from candle_core.chart import Chart, make_chart
+from candle_core.checkup import PluginState, check_plugins
 from candle_core.estimate import estimate
-from candle_core.kernel import PluginState, check_plugins
 from candle_core.precision import Precision
 from candle_core.quality import slot_report, verify
 from candle_core.ranges import Bounds, open_span

@@ -6,7 +6,8 @@ from typing import Any, Final, TypeAlias
 
 from candle_core.checks import unsound
 from candle_core.coverage import Runs
-from candle_core.kernel import Kernel, Provider
+from candle_core.kernel import Kernel
+from candle_core.provider import Provider
 from candle_core.symbols import Catalogue
 from candle_core.writer import BatchConfig
 from candle_core.writer.sizes import size_of_batch, size_of_rows

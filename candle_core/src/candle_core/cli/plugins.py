@@ -9,7 +9,7 @@ from candle_core.cli.render import Column, jsonable, print_table
 from candle_core.cli.running import run_async
 
 if TYPE_CHECKING:
-    from candle_core.kernel import PluginState
+    from candle_core.checkup import PluginState
 
 
 @command

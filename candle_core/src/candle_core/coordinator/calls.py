@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from candle_core.groups import halves
-from candle_core.kernel import Kernel, Provider
+from candle_core.kernel import Kernel
+from candle_core.provider import Provider
 from candle_core.retry import with_retries
 from candle_hookspecs import (
     CandleError,

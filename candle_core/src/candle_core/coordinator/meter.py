@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, Self, TypeVar
 
 from candle_core.dispatch import ProviderHooks
-from candle_core.kernel import Kernel, Provider
+from candle_core.kernel import Kernel
+from candle_core.provider import Provider
 from candle_hookspecs import Anchor, CandleError, FetchRequest, Kind, Page, Span
 
 _Value = TypeVar("_Value")

@@ -12,8 +12,8 @@ from candle_core.coordinator.calls import Calls
 from candle_core.coordinator.meter import Outcome
 from candle_core.coordinator.models import LargeOrderbookRequest, LargeTickerRequest, LargeTradeRequest
 from candle_core.coordinator.shelf import Call, Shelf
-from candle_core.kernel import Provider
 from candle_core.pipeline import first_error
+from candle_core.provider import Provider
 from candle_hookspecs import (
     Anchor,
     CandleError,

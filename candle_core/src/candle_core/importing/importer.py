@@ -16,7 +16,8 @@ from candle_core.coverage import Runs
 from candle_core.discovery import PluginKind, installed_plugins
 from candle_core.importing.files import CandleFile
 from candle_core.importing.names import read_name
-from candle_core.kernel import Kernel, Provider
+from candle_core.kernel import Kernel
+from candle_core.provider import Provider
 from candle_core.retry import with_retries
 from candle_core.symbols import Catalogue
 from candle_core.timeframes import Grid

@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import Final
 
 from candle_core.coverage import Known
-from candle_core.kernel import Kernel, Provider
+from candle_core.kernel import Kernel
 from candle_core.pipeline import Pipeline, read_facts
+from candle_core.provider import Provider
 from candle_core.ranges import ALL_TIME
 from candle_core.reading import read_adjusted
 from candle_core.resample.fold import can_make

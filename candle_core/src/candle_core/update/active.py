@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from candle_core.kernel import Kernel, Provider
+from candle_core.kernel import Kernel
+from candle_core.provider import Provider
 from candle_core.timeframes import Grid
 from candle_core.update.account import ProgressCallback
 from candle_core.update.buffer import BUFFER_SIZE

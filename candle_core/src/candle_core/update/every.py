@@ -7,8 +7,9 @@ from typing import Final, NoReturn
 
 from candle_core.clock import ExchangeClock
 from candle_core.collect import DATE_RESOLUTION
-from candle_core.kernel import Kernel, Provider
+from candle_core.kernel import Kernel
 from candle_core.pipeline import first_error
+from candle_core.provider import Provider
 from candle_core.timeframes import Grid
 from candle_core.update.schedule import Beats
 from candle_hookspecs import ProviderError, UpdateResult

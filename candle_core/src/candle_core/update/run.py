@@ -8,8 +8,9 @@ from typing import Final
 
 from candle_core.collect import horizon
 from candle_core.coverage import Known
-from candle_core.kernel import Kernel, Provider
+from candle_core.kernel import Kernel
 from candle_core.pipeline import Pipeline, first_error
+from candle_core.provider import Provider
 from candle_core.retry import with_retries
 from candle_core.symbols import Catalogue
 from candle_core.timeframes import Grid
