@@ -5,6 +5,7 @@ apart once for each change of it, and remembered for some seconds, so that a nam
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,7 +18,8 @@ from candle_hookspecs import BadInputError, CandleError, Market, MarketQuery, Pr
 
 if TYPE_CHECKING:
     from candle_core.cache import Kept
-    from candle_core.kernel import Kernel, Provider
+    from candle_core.kernel import Kernel
+    from candle_core.provider import Provider
 
 MEMORY: Final = 10.0
 """Seconds for which the cache is not asked again."""
@@ -92,6 +94,7 @@ class Directory:
         self._kernel = kernel
         self._names: dict[str, _Names] = {}
         self._remembered: dict[str, _Remembered] = {}
+        self._reading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._lacking: MemoryCache[tuple[str, str | None, str], tuple[Market, ...]] = MemoryCache(
             lambda found: 1 + len(found)
         )
@@ -110,8 +113,9 @@ class Directory:
             PluginError: no such provider. ProviderError: the exchange did not answer, and nothing is kept.
         """
         name = exchange.lower()
-        if not refresh and (listing := self._memory(name)) is not None:
-            self._count(name, hit=listing.error is None)
+        listing = None if refresh else await self.known(name)
+        if listing is not None and (listing.fresh or listing.error is not None):
+            self._count(name, hit=listing.fresh)
             return listing
         ask = partial(self._ask, self._kernel.provider(name))
         keeper, key = self._kernel.keeper, market_key(name)
@@ -126,11 +130,12 @@ class Directory:
     async def known(self, exchange: str) -> Listing | None:
         """What is kept, believed or not; nobody is asked."""
         name = exchange.lower()
-        if (listing := self._memory(name)) is not None:
-            return listing
-        kept = await self._kernel.keeper.peek(market_key(name))
-        names = None if kept is None else self._read(name, kept)
-        return None if kept is None or names is None else self._remember(name, kept, names)
+        async with self._reading[name]:  # of many who look names up, one reads what may be megabytes
+            if (listing := self._memory(name)) is not None:
+                return listing
+            kept = await self._kernel.keeper.peek(market_key(name))
+            names = None if kept is None else self._read(name, kept)
+            return None if kept is None or names is None else self._remember(name, kept, names)
 
     async def find(self, exchange: str, tradetype: str | None, name: str) -> tuple[Market, ...]:
         """The markets that answer to a name: none, one or several.
@@ -263,12 +268,14 @@ class Directory:
 
     def _remember(self, name: str, kept: "Kept", names: _Names) -> Listing:
         now, ttl = self._kernel.clock.now(), self._kernel.config.cache.ttl
-        listing = Listing(exchange=name, at=kept.at, fresh=kept.fresh, error=kept.error, names=names)
+        listing = Listing(exchange=name, at=kept.at, fresh=kept.fresh, asked=kept.asked, error=kept.error, names=names)
         until = now + round(MEMORY * 1000)
         if kept.fresh:
             until = min(until, kept.at + round(ttl * 1000))
-        self._remembered[name] = _Remembered(listing, until)
-        return replace(listing, asked=kept.asked)
+        # That something newer was wanted in vain says nothing against what is believed.
+        error = None if kept.fresh else kept.error
+        self._remembered[name] = _Remembered(replace(listing, asked=False, error=error), until)
+        return listing
 
     def _memory(self, name: str) -> Listing | None:
         remembered = self._remembered.get(name)

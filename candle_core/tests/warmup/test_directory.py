@@ -95,11 +95,51 @@ async def test_the_cache_is_not_asked_for_every_name(clock: Any, town: Any) -> N
     assert (hits, misses) == (1000, 0)
 
 
+async def test_many_who_look_at_once_cost_one_look(clock: Any, town: Any) -> None:
+    asked = []
+
+    class Counting(LocalCache):
+        async def get(self, key: str) -> bytes | None:
+            asked.append(key)
+            await asyncio.sleep(0.01)
+            return await super().get(key)
+
+    cache = Counting()
+    await kernel_of(clock, cache).directory.listing("town")
+    kernel = kernel_of(clock, cache)
+    asked.clear()
+    await asyncio.gather(*(kernel.directory.find("TOWN", "SPOT", f"C{number}/X") for number in range(50)))
+    await asyncio.gather(*(kernel.directory.listing("town") for _ in range(50)))
+    assert asked == ["market:info:town"]
+    assert rate(kernel) == (100, 0)
+
+
+async def test_a_look_at_what_is_old_keeps_nobody_from_asking(clock: Any, town: Any) -> None:
+    kernel = kernel_of(clock, cache={"ttl": 60.0})
+    await kernel.directory.listing("town")
+    clock.ms += 60_000
+    known = await kernel.directory.known("town")
+    assert known is not None
+    assert not known.fresh
+    listing = await kernel.directory.listing("town")
+    assert (listing.asked, listing.fresh) == (True, True)
+
+
+async def test_what_is_believed_stays_so_though_something_newer_was_wanted_in_vain(clock: Any, town: Any) -> None:
+    kernel = kernel_of(clock)
+    await kernel.directory.listing("town")
+    town.instances["town"].error = AuthenticationError("no key")
+    forced = await kernel.directory.listing("town", refresh=True)
+    assert (forced.fresh, type(forced.error)) == (True, AuthenticationError)
+    listing = await kernel.directory.listing("town")
+    assert (listing.fresh, listing.error, listing.asked) == (True, None, False)
+
+
 async def test_what_another_process_lists_is_seen_soon(clock: Any, town: Any) -> None:
     cache = LocalCache()
     here, there = kernel_of(clock, cache), kernel_of(clock, cache)
     await here.directory.listing("town")
-    await there.directory.listing("town")
+    there.provider("town")
     town.instances["town"].new = ["NEW"]
     clock.ms += 1
     await there.directory.listing("town", refresh=True)
