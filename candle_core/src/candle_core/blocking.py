@@ -7,6 +7,7 @@ with candle_core.blocking.open("candle.toml") as candles:
 import asyncio
 import atexit
 import functools
+import os
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -233,7 +234,8 @@ class ExchangeService:
         self._lock = threading.Lock()
         self._candles = source if isinstance(source, Candles) else None
         self._stack = ExitStack()
-        _at_exit(self._stack.close)
+        self._process = 0
+        _at_exit(self._end)
 
     refresh_api_based_market_info = _Blocking(warmup.ExchangeService.refresh_api_based_market_info)
     warm_up_market_precision_cache = _Blocking(warmup.ExchangeService.warm_up_market_precision_cache)
@@ -264,11 +266,16 @@ class ExchangeService:
     def __exit__(self, *raised: object) -> None:
         self.close()
 
+    def _end(self) -> None:
+        """Close, but not in a process that was forked off: the thread that would do it is not there."""
+        if self._process == os.getpid():
+            self.close()
+
     def _opened(self) -> Candles:
         with self._lock:
             if self._candles is None:
                 assert not isinstance(self._source, Candles)
-                self._candles = self._stack.enter_context(open(self._source))
+                self._candles, self._process = self._stack.enter_context(open(self._source)), os.getpid()
             return self._candles
 
 

@@ -197,3 +197,19 @@ def test_who_forgets_to_close_it_ends_in_good_order(tmp_path: Path) -> None:
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
+def test_a_fork_of_a_program_that_opened_it_ends_too(tmp_path: Path) -> None:
+    """As web servers do with their workers; the thread with the event loop stays behind."""
+    script = (
+        "import os, warnings\nwarnings.simplefilter('ignore')\n"
+        "from candle_core.blocking import ExchangeService\n"
+        "service = ExchangeService({'storage': {'backend': 'memory'}})\n"
+        "assert service.warm_up_supported_exchanges_cache()['success']\n"
+        "child = os.fork()\n"
+        "if child:\n    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "0\n"), done
