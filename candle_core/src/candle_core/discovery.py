@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from importlib.metadata import EntryPoint, distributions
+from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import Any, Final
 
 from candle_hookspecs import (
@@ -78,12 +78,20 @@ def installed_plugins() -> tuple[InstalledPlugin, ...]:
     found: dict[str, list[InstalledPlugin]] = {}
     for distribution in distributions():
         points = [point for point in distribution.entry_points if point.group in _GROUPS]
-        if points and (name := distribution.name) and (key := re.sub(r"[-_.]+", "-", name).lower()) not in found:
+        if points and (name := _name(distribution)) and (key := re.sub(r"[-_.]+", "-", name).lower()) not in found:
             found[key] = [
                 InstalledPlugin(_GROUPS[point.group], point.name, name, distribution.version, point.value)
                 for point in points
             ]
     return tuple(sorted(itertools.chain.from_iterable(found.values())))
+
+
+def _name(distribution: Distribution) -> str:
+    """Its name; empty for a folder that lost its metadata."""
+    try:
+        return distribution.name or ""
+    except FileNotFoundError:  # so says `importlib_metadata`, which takes Python's place once somebody imports it
+        return ""
 
 
 def find_plugin(kind: PluginKind, name: str, installed: Iterable[InstalledPlugin] | None = None) -> InstalledPlugin:

@@ -1,6 +1,7 @@
 """Secrets from the environment, from files and from the system's keyring; what is not there is told with its remedy."""
 
 import copy
+import importlib.metadata
 import pickle
 import subprocess
 import sys
@@ -13,8 +14,9 @@ import pytest
 from pydantic import Field, SecretBytes, SecretStr
 
 from candle_core.config import load_config
+from candle_core.discovery import PluginKind, find_plugin
 from candle_core.secrets import MASK, REDACTOR, SecretSource
-from candle_hookspecs import ConfigError, Settings
+from candle_hookspecs import ConfigError, MissingPluginError, Settings
 
 SECRET = "planted-0c3d-secret"
 
@@ -103,6 +105,18 @@ def test_the_library_is_imported_only_when_named(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_what_comes_with_the_library_leaves_plugins_as_they_are(ring: Any, install: Any, tmp_path: Path) -> None:
+    backport = pytest.importorskip("importlib_metadata", reason="keyring needs it before Python 3.12 only")
+    install("candle-whole", "[candle.providers]\nwhole = whole_plugin:Plugin\n", whole_plugin="class Plugin: pass\n")
+    install("candle-torn", "[candle.providers]\ntorn = torn_plugin:Plugin\n")
+    next((tmp_path / "site-candle-torn-1.0").rglob("METADATA")).unlink()
+    found = importlib.metadata.distributions()
+    assert any(isinstance(one, backport.Distribution) for one in found), "it takes the place of Python's own"
+    assert find_plugin(PluginKind.PROVIDER, "whole").load().__name__ == "Plugin"
+    with pytest.raises(MissingPluginError):
+        find_plugin(PluginKind.PROVIDER, "torn")
 
 
 @pytest.mark.parametrize("kept", ["env", "file"])
