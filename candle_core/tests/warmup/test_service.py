@@ -60,10 +60,10 @@ def test_all_active_accounts_once_for_each_exchange(town: Any, service: blocking
     assert asked(town) == {"town": ["warmup"], "village": ["warmup"]}
     assert service.warm_up_all_market_precision_cache()["exchange_details"]["town"]["cached"] is True
     assert asked(town) == {"town": ["warmup"], "village": ["warmup"]}
-    service.refresh_api_based_market_info(force=False)
-    assert asked(town) == {"town": ["warmup"], "village": ["warmup"]}
     service.refresh_api_based_market_info()
-    assert asked(town) == {"town": ["warmup"] * 2, "village": ["warmup"] * 2}, "refreshing asks"
+    assert asked(town) == {"town": ["warmup"], "village": ["warmup"]}
+    service.refresh_api_based_market_info(force=True)
+    assert asked(town) == {"town": ["warmup"] * 2, "village": ["warmup"] * 2}
 
 
 @pytest.mark.parametrize("name", ["warm_up_market_precision_cache", "warm_up_all_market_info"])
@@ -101,7 +101,7 @@ def test_without_accounts_it_says_where_to_write_them(town: Any) -> None:
 def test_failures_are_in_the_dict(town: Any, service: blocking.ExchangeService) -> None:
     service.warm_up_all_market_info("mine")
     town.instances["town"].error = PermissionError("Invalid API key")
-    result = service.refresh_api_based_market_info()
+    result = service.refresh_api_based_market_info(force=True)
     assert (result["success"], result["refreshed_exchanges"]) == (False, ["village"])
     details = result["exchange_details"]["town"]
     assert (details["success"], details["stale"], details["error_type"]) == (False, True, "BrokenPluginError")

@@ -133,6 +133,15 @@ async def test_a_second_one_asks_nothing_until_it_is_not_believed_any_more(clock
         assert {name: len(calls) for name, calls in asked(town).items()} == {"town": 2, "harbour": 2, "village": 2}
 
 
+async def test_one_that_runs_as_often_as_a_listing_is_believed_asks_each_time(clock: Any, town: Any) -> None:
+    async with candle_core.open(MEMORY | TOWNS | {"cache": {"ttl": 3_600}}, clock=clock) as candles:
+        for late in (0, 400, 0, 300):  # milliseconds; no schedule is kept to the last one
+            clock.ms += late
+            await candles.warm_up(["town"])
+            clock.ms += 3_600_000 - late
+        assert asked(town)["town"] == ["warmup"] * 4
+
+
 async def test_precision_is_kept_though_another_program_dropped_it(clock: Any, town: Any) -> None:
     async with candle_core.open(MEMORY, clock=clock) as candles:
         assert isinstance(candles, candle_core.Candles)

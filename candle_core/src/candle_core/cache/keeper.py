@@ -39,7 +39,7 @@ class Kept:
 
     Attributes:
         value: JSON.
-        at: when it was answered, UTC ms.
+        at: when the exchange was asked for it, UTC ms; it is no older.
         fresh: whether it is still believed; if not, it stands in for an exchange that did not answer.
         asked: whether the exchange was asked for it by this very call.
         error: why there is nothing newer, where something newer was wanted.
@@ -111,7 +111,7 @@ class Keeper:
             key: e.g. ``market:info:binance``.
             value: JSON.
         """
-        await self._put(key, value)
+        await self._put(key, value, self._clock.now())
 
     async def obtain(self, key: str, ask: Ask, *, refresh: bool = False) -> Kept:
         """The answer, if need be from the exchange.
@@ -196,7 +196,10 @@ class Keeper:
         try:
             # Somebody may have asked, and been answered, between the last look and the lock.
             news = await self._news(key, refresh, there)
-            return news or replace(await self._put(key, await ask()), asked=True)
+            if news is not None:
+                return news
+            began = self._clock.now()
+            return replace(await self._put(key, await ask(), began), asked=True)
         except CandleError as error:
             left = Failed.of(error, mine.asking).to_json()
             return replace(_stand_in(there, error), asked=True)
@@ -220,10 +223,10 @@ class Keeper:
             return None
         return kept
 
-    async def _put(self, key: str, value: bytes) -> Kept:
-        now = self._clock.now()
-        await self._cache.set(key, pack(value, now, now + round(self._ttl * 1000)), self._keep)
-        return Kept(value, now, fresh=True)
+    async def _put(self, key: str, value: bytes, at: int) -> Kept:
+        until = at + round(self._ttl * 1000)
+        await self._cache.set(key, pack(value, at, until), self._keep)
+        return Kept(value, at, fresh=self._clock.now() < until)
 
 
 def _stand_in(there: Kept | None, error: CandleError) -> Kept:

@@ -21,6 +21,10 @@ from candle_hookspecs import (
 TIMEOUT: Final = 60.0
 """Seconds that an exchange is given."""
 
+SOON: Final = 1_000
+"""Milliseconds before a listing is not believed any more, in which a warm-up asks already. Else one that runs as often
+as that, and once a moment late, would find it a moment too young the next time, and leave it to grow old."""
+
 ProgressCallback = Callable[[WarmupProgress], object]
 
 _log = logging.getLogger("candle.warmup")
@@ -99,7 +103,9 @@ async def _warm(kernel: Kernel, name: str, accounts: tuple[str, ...], *, force: 
 async def _prepare(kernel: Kernel, name: str, *, force: bool) -> Listing:
     """What the first piece of work at an exchange needs: its session, clock, markets and calendar."""
     provider = kernel.provider(name)
-    listing = await kernel.directory.listing(name, refresh=force)
+    known = await kernel.directory.known(name)
+    ends_soon = known is not None and kernel.clock.now() - known.at > kernel.config.cache.ttl * 1000 - SOON
+    listing = await kernel.directory.listing(name, refresh=force or ends_soon)
     await kernel.directory.ensure_precision(listing)
     if provider.capabilities.timeframes:
         await provider.open_grid(provider.capabilities.timeframes[0])

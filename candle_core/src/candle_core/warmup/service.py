@@ -26,7 +26,7 @@ class ExchangeService:
     def __init__(self, candles: "Candles") -> None:
         self._candles = candles
 
-    async def refresh_api_based_market_info(self, *, force: bool = True) -> dict[str, Any]:
+    async def refresh_api_based_market_info(self, *, force: bool = False) -> dict[str, Any]:
         """Ask the exchanges of all active accounts for their markets, once each, however many accounts there are.
 
         Where there are no accounts, the exchanges that `Candles.warm_up` chooses.
