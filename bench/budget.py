@@ -198,7 +198,7 @@ async def ask_for_ever(url: str, name: str, market_name: str, clock: CommonClock
 
     async def ask() -> None:
         while True:
-            await with_retries(kernel, provider, once)
+            await with_retries(provider, once)
 
     await asyncio.gather(*(ask() for _ in range(UNDER_WAY)))
 

@@ -44,7 +44,7 @@ async def kernel(clock: Any) -> Kernel:
 @pytest.fixture
 async def ask(kernel: Kernel) -> Ask:
     provider = kernel.provider("binance")
-    return lambda exchange: with_retries(kernel, provider, exchange.call)
+    return lambda exchange: with_retries(provider, exchange.call)
 
 
 async def test_what_may_go_away_is_asked_again(clock: Any, ask: Ask) -> None:
@@ -122,8 +122,8 @@ async def test_nobody_asks_during_a_pause(clock: Any, kernel: Kernel) -> None:
     async def late() -> str:
         await told.wait()
         await asyncio.sleep(0)
-        return await with_retries(kernel, provider, limited)
+        return await with_retries(provider, limited)
 
-    await asyncio.gather(with_retries(kernel, provider, limited), *(late() for _ in range(5)))
+    await asyncio.gather(with_retries(provider, limited), *(late() for _ in range(5)))
     assert len(asked) == 7
     assert min(asked[1:]) >= paused_until[0]

@@ -70,7 +70,7 @@ async def horizon(kernel: Kernel, provider: Provider, grid: Grid) -> int:
     Raises:
         ProviderError: the exchange did not answer.
     """
-    await with_retries(kernel, provider, provider.warm_up)
+    await with_retries(provider, provider.warm_up)
     return settled_until(grid, provider.clock.now() - DATE_RESOLUTION, provider.capabilities.settle)
 
 

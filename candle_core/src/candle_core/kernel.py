@@ -66,7 +66,7 @@ class Kernel:
         self.keeper = Keeper(
             self.cache, self.clock, ttl=config.cache.ttl, keep=config.cache.keep, count=self.statistics.looked_up
         )
-        self.directory = Directory(self)
+        self.directory = Directory(self.provider, self.keeper, self.clock, config.cache.ttl, self.statistics)
         if config.budget.backend != LOCAL_BUDGET:
             shared: BudgetStore = self._backend("candle_budget_store", "budget", config.budget.backend)
             self._limits = DistantStore(shared, self._limits)
@@ -83,7 +83,14 @@ class Kernel:
             budget.declare(plugin.capabilities.limits)
             self.dispatch.add_target(name, plugin)
             self.providers[name] = Provider(
-                name, ProviderHooks(self.dispatch, name), plugin.capabilities, budget, budget.clock
+                name,
+                ProviderHooks(self.dispatch, name),
+                plugin.capabilities,
+                budget,
+                budget.clock,
+                self.clock,
+                self.statistics,
+                self.emit,
             )
         return self.providers[name]
 

@@ -173,7 +173,7 @@ class Pipeline:
 
     async def _handle(self, window: Window) -> None:
         try:
-            answer = await with_retries(self._kernel, self._provider, lambda: self._ask(window))
+            answer = await with_retries(self._provider, lambda: self._ask(window))
         finally:
             self._fetching -= 1
             self._landed.set()

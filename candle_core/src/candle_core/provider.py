@@ -3,19 +3,22 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from candle_core.budget import Budget
 from candle_core.clock import ExchangeClock
 from candle_core.dispatch import ProviderHooks
 from candle_core.sessions import SessionGrid
+from candle_core.statistics import Collector
 from candle_core.timeframes import Grid
 from candle_hookspecs import (
+    Clock,
     Market,
     MarketQuery,
     ProviderCapabilities,
     Session,
     Span,
+    Symbol,
     UnknownTimeframeError,
     WarmupScope,
 )
@@ -23,15 +26,33 @@ from candle_hookspecs import (
 _YEAR: Final = 366 * 86_400_000
 
 
+class Emit(Protocol):
+    """Tells every extension what happened."""
+
+    async def __call__(self, name: str, symbol: Symbol | None = None, **data: int | float | str) -> None:
+        """See `Kernel.emit`."""
+        ...
+
+
 @dataclass(slots=True)
 class Provider:
-    """A provider in use: its hooks, and what the kernel keeps for it."""
+    """A provider in use: its hooks, and what the kernel keeps for it.
+
+    Attributes:
+        name: lower case.
+        budget: the gate that its requests pass.
+        clock: the exchange's. local: the kernel's, to wait on.
+        statistics: counts what it is asked. emit: tells extensions what happens.
+    """
 
     name: str
     hooks: ProviderHooks
     capabilities: ProviderCapabilities
     budget: Budget
     clock: ExchangeClock
+    local: Clock
+    statistics: Collector
+    emit: Emit
     warm: asyncio.Lock = field(default_factory=asyncio.Lock)
     sessions: Sequence[Session] | None = None
     grids: dict[str, Grid] = field(default_factory=dict)

@@ -2,14 +2,11 @@
 
 import random
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from candle_core.budget import LONGEST_PAUSE
+from candle_core.provider import Provider
 from candle_hookspecs import RateLimitedError, TransientError
-
-if TYPE_CHECKING:
-    from candle_core.kernel import Kernel
-    from candle_core.provider import Provider
 
 _Answer = TypeVar("_Answer")
 
@@ -21,7 +18,7 @@ UNSAID_PAUSE: Final = 10.0
 """Seconds, where the exchange does not say how long."""
 
 
-async def with_retries(kernel: "Kernel", provider: "Provider", call: Callable[[], Awaitable[_Answer]]) -> _Answer:
+async def with_retries(provider: Provider, call: Callable[[], Awaitable[_Answer]]) -> _Answer:
     """Call until it answers.
 
     Raises:
@@ -36,16 +33,16 @@ async def with_retries(kernel: "Kernel", provider: "Provider", call: Callable[[]
             pauses += 1
             seconds = error.retry_after if error.retry_after is not None else UNSAID_PAUSE
             provider.budget.pause(seconds)
-            kind = kernel.statistics.failed(error)
-            await kernel.emit("limit.paused", provider=provider.name, kind=kind, seconds=seconds)
+            kind = provider.statistics.failed(error)
+            await provider.emit("limit.paused", provider=provider.name, kind=kind, seconds=seconds)
             if pauses >= PAUSES or seconds > LONGEST_PAUSE:
                 raise
-            await kernel.clock.sleep(seconds)
+            await provider.local.sleep(seconds)
         except TransientError as error:
             failures += 1
-            kind = kernel.statistics.failed(error)
+            kind = provider.statistics.failed(error)
             if failures >= ATTEMPTS:
                 raise
-            await kernel.emit("request.retried", provider=provider.name, kind=kind, cause=type(error).__name__)
-            await kernel.clock.sleep(FIRST_DELAY * 2 ** (failures - 1) * random.uniform(0.75, 1.25))
-        kernel.statistics.repeat()
+            await provider.emit("request.retried", provider=provider.name, kind=kind, cause=type(error).__name__)
+            await provider.local.sleep(FIRST_DELAY * 2 ** (failures - 1) * random.uniform(0.75, 1.25))
+        provider.statistics.repeat()

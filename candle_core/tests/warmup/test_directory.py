@@ -9,8 +9,8 @@ import pytest
 import candle_core
 from candle_core.cache import Keeper, LocalCache
 from candle_core.config import load_config
+from candle_core.directory.form import decode
 from candle_core.kernel import Kernel
-from candle_core.listings import decode
 from candle_core.symbols import Catalogue
 from candle_hookspecs import (
     AuthenticationError,
@@ -62,7 +62,7 @@ async def test_a_listing_is_taken_apart_once(clock: Any, town: Any, monkeypatch:
         taken_apart.append(len(value))
         return decode(value)
 
-    monkeypatch.setattr("candle_core.directory.decode", counted)
+    monkeypatch.setattr("candle_core.directory.directory.decode", counted)
     cache = LocalCache()
     await kernel_of(clock, cache).directory.listing("town")
     assert taken_apart == [], "what was just encoded is known"

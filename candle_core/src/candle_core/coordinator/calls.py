@@ -48,7 +48,7 @@ class Calls:
         Raises:
             CandleError: it could not be had.
         """
-        return await with_retries(self._kernel, self._provider, lambda: self._once(request, read))
+        return await with_retries(self._provider, lambda: self._once(request, read))
 
     async def send_for_each(self, request: FetchRequest, read: Read[_Answer]) -> dict[Market, _Answer | CandleError]:
         """One call for several markets, so that one market's failure is that market's alone.

@@ -222,7 +222,7 @@ class Import:
         """When a candle of the file must have closed to be final."""
         if not offline and grid.after(survey.last) > provider.clock.now() - _DAY:
             try:
-                await with_retries(self._kernel, provider, provider.warm_up)
+                await with_retries(provider, provider.warm_up)
             except _UNREACHABLE:
                 self._notes.append(f"what is closed by now is told by this machine's clock, not by {provider.name!r}")
         now, written = provider.clock.now(), int(self._path.stat().st_mtime * 1000)

@@ -204,7 +204,7 @@ class Update:
     async def _unreachable(self, provider: Provider) -> str:
         """Why an exchange cannot be reached at all; empty: it can."""
         try:
-            await with_retries(self._kernel, provider, lambda: provider.hooks.warmup(WarmupScope()))
+            await with_retries(provider, lambda: provider.hooks.warmup(WarmupScope()))
         except ProviderError as error:
             return str(error)
         return ""

@@ -3,8 +3,8 @@
 import time
 from typing import TYPE_CHECKING, Any
 
+from candle_core.directory.form import SUPPORTED, encode_supported
 from candle_core.discovery import PluginKind, find_plugin, installed_plugins
-from candle_core.listings import SUPPORTED, encode_supported
 from candle_core.warmup.choice import account_of, by_exchange
 from candle_hookspecs import Account, PluginError
 

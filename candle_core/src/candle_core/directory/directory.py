@@ -6,20 +6,26 @@ apart once for each change of it, and remembered for some seconds, so that a nam
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from candle_core.cache import MemoryCache
-from candle_core.listings import decode, encode, encode_precision, market_key, precision_key
+from candle_core.cache import Keeper, Kept, MemoryCache
+from candle_core.directory.form import decode, encode, encode_precision, market_key, precision_key
+from candle_core.directory.listing import Listing, Names
+from candle_core.provider import Provider
 from candle_core.retry import with_retries
-from candle_hookspecs import BadInputError, CandleError, Market, MarketQuery, ProviderError, UnknownMarketError
-
-if TYPE_CHECKING:
-    from candle_core.cache import Kept
-    from candle_core.kernel import Kernel
-    from candle_core.provider import Provider
+from candle_core.statistics import Collector
+from candle_hookspecs import (
+    BadInputError,
+    CandleError,
+    Clock,
+    Market,
+    MarketQuery,
+    ProviderError,
+    UnknownMarketError,
+)
 
 MEMORY: Final = 10.0
 """Seconds for which the cache is not asked again."""
@@ -29,58 +35,6 @@ FEW: Final = 3
 """Names that are asked for one by one; more cost one listing."""
 
 
-class _Names:
-    """A listing, taken apart.
-
-    Args:
-        value: as it stands in the cache.
-        markets: what it says.
-    """
-
-    def __init__(self, value: bytes, markets: Sequence[Market]) -> None:
-        self.value = value
-        self.markets = tuple(markets)
-        self._by_name: dict[str, list[Market]] = {}
-        for market in markets:
-            for name in {market.ccxt_symbol.casefold(), market.native_id.casefold()}:
-                self._by_name.setdefault(name, []).append(market)
-
-    def find(self, tradetype: str | None, name: str) -> tuple[Market, ...]:
-        """The markets that answer to the name."""
-        found = self._by_name.get(name.casefold(), ())
-        return tuple(market for market in found if tradetype in (None, market.tradetype))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """What an exchange lists.
-
-    Attributes:
-        exchange: lower case.
-        markets: all of them, in the exchange's order.
-        at: when it was answered, UTC ms.
-        fresh: whether it is still believed; if not, it stands in for an exchange that does not answer.
-        asked: whether the exchange was asked for it just now.
-        error: why there is nothing newer, where something newer was wanted.
-    """
-
-    exchange: str
-    at: int
-    fresh: bool
-    asked: bool = False
-    error: CandleError | None = None
-    names: _Names = field(repr=False)
-
-    @property
-    def markets(self) -> tuple[Market, ...]:
-        """All of them."""
-        return self.names.markets
-
-    def find(self, tradetype: str | None, name: str) -> tuple[Market, ...]:
-        """The markets that answer to a name: ccxt's symbol or the exchange's own, in any case; none, one or several."""
-        return self.names.find(tradetype, name)
-
-
 @dataclass(frozen=True, slots=True)
 class _Remembered:
     listing: Listing
@@ -88,11 +42,26 @@ class _Remembered:
 
 
 class Directory:
-    """The listings of all exchanges of a kernel. For one event loop."""
+    """The listings of all exchanges. For one event loop.
 
-    def __init__(self, kernel: "Kernel") -> None:
-        self._kernel = kernel
-        self._names: dict[str, _Names] = {}
+    Args:
+        provider: gives the one of an exchange.
+        keeper: says when an exchange is asked.
+        clock: the kernel's. ttl: seconds for which the keeper believes a listing.
+        statistics: counts what was looked up.
+    """
+
+    def __init__(
+        self,
+        provider: Callable[[str], Provider],
+        keeper: Keeper,
+        clock: Clock,
+        ttl: float,
+        statistics: Collector,
+    ) -> None:
+        self._provider, self._keeper, self._statistics = provider, keeper, statistics
+        self._clock, self._ttl = clock, ttl
+        self._names: dict[str, Names] = {}
         self._remembered: dict[str, _Remembered] = {}
         self._reading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._lacking: MemoryCache[tuple[str, str | None, str], tuple[Market, ...]] = MemoryCache(
@@ -117,8 +86,8 @@ class Directory:
         if listing is not None and (listing.fresh or listing.error is not None):
             self._count(name, hit=listing.fresh)
             return listing
-        ask = partial(self._ask, self._kernel.provider(name))
-        keeper, key = self._kernel.keeper, market_key(name)
+        ask = partial(self._ask, self._provider(name))
+        keeper, key = self._keeper, market_key(name)
         kept = await keeper.obtain(key, ask, refresh=refresh)
         if (names := self._read(name, kept)) is None:  # damaged, or of another version: as good as absent
             kept = await keeper.obtain(key, ask, refresh=True)
@@ -133,7 +102,7 @@ class Directory:
         async with self._reading[name]:  # of many who look names up, one reads what may be megabytes
             if (listing := self._memory(name)) is not None:
                 return listing
-            kept = await self._kernel.keeper.peek(market_key(name))
+            kept = await self._keeper.peek(market_key(name))
             names = None if kept is None else self._read(name, kept)
             return None if kept is None or names is None else self._remember(name, kept, names)
 
@@ -179,33 +148,33 @@ class Directory:
         found |= await self._find_lacking(exchange, tradetype, lacking)
         return {name: found[name] for name in names}
 
-    async def ask(self, provider: "Provider", query: MarketQuery) -> Sequence[Market]:
+    async def ask(self, provider: Provider, query: MarketQuery) -> Sequence[Market]:
         """Markets as the exchange lists them now. Where these are all that it has, they are kept as its listing.
 
         Raises:
             ProviderError: the exchange did not answer.
         """
-        markets = await with_retries(self._kernel, provider, lambda: provider.hooks.markets(query))
+        markets = await with_retries(provider, lambda: provider.hooks.markets(query))
         all_kinds = query.tradetype is None or provider.capabilities.tradetypes == (query.tradetype,)
         if markets and all_kinds and query.name is None and query.status is None:
             value = self._taken_apart(provider.name, markets)
             self._remembered.pop(provider.name, None)
-            await self._kernel.keeper.put(market_key(provider.name), value)
+            await self._keeper.put(market_key(provider.name), value)
             await self._keep_precision(provider.name, markets)
         return markets
 
     async def ensure_precision(self, listing: Listing) -> None:
         """See that the precision of listed markets is kept, where somebody else wrote the listing or it was dropped."""
-        if await self._kernel.keeper.peek(precision_key(listing.exchange)) is None:
+        if await self._keeper.peek(precision_key(listing.exchange)) is None:
             await self._keep_precision(listing.exchange, listing.markets)
 
     async def _keep_precision(self, exchange: str, markets: Sequence[Market]) -> None:
-        await self._kernel.keeper.put(precision_key(exchange), encode_precision(exchange, markets))
+        await self._keeper.put(precision_key(exchange), encode_precision(exchange, markets))
 
     # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _ask(self, provider: "Provider") -> bytes:
-        markets = await with_retries(self._kernel, provider, provider.list_markets)
+    async def _ask(self, provider: Provider) -> bytes:
+        markets = await with_retries(provider, provider.list_markets)
         if not markets:
             raise ProviderError(f"{provider.name!r} lists no markets at all, which is not believed; ask again later")
         value = self._taken_apart(provider.name, markets)
@@ -214,7 +183,7 @@ class Directory:
 
     async def _ask_for(self, exchange: str, tradetype: str | None, name: str) -> tuple[Market, ...]:
         query = MarketQuery(tradetype=tradetype, name=name)
-        markets = await self.ask(self._kernel.provider(exchange), query)
+        markets = await self.ask(self._provider(exchange), query)
         return tuple(market for market in markets if query.selects(market))
 
     async def _look_again(self, exchange: str, tradetype: str | None, name: str) -> tuple[Market, ...]:
@@ -253,21 +222,21 @@ class Directory:
 
     def _taken_apart(self, name: str, markets: Sequence[Market]) -> bytes:
         value = encode(name, markets)
-        self._names[name] = _Names(value, markets)
+        self._names[name] = Names(value, markets)
         return value
 
-    def _read(self, name: str, kept: "Kept") -> _Names | None:
+    def _read(self, name: str, kept: Kept) -> Names | None:
         """What the cache said, taken apart unless it says what it said before."""
         before = self._names.get(name)
         if before is not None and before.value == kept.value:
             return before
         if (markets := decode(kept.value)) is None:
             return None
-        self._names[name] = _Names(kept.value, markets)
+        self._names[name] = Names(kept.value, markets)
         return self._names[name]
 
-    def _remember(self, name: str, kept: "Kept", names: _Names) -> Listing:
-        now, ttl = self._kernel.clock.now(), self._kernel.config.cache.ttl
+    def _remember(self, name: str, kept: Kept, names: Names) -> Listing:
+        now, ttl = self._clock.now(), self._ttl
         listing = Listing(exchange=name, at=kept.at, fresh=kept.fresh, asked=kept.asked, error=kept.error, names=names)
         until = now + round(MEMORY * 1000)
         if kept.fresh:
@@ -279,10 +248,10 @@ class Directory:
 
     def _memory(self, name: str) -> Listing | None:
         remembered = self._remembered.get(name)
-        return remembered.listing if remembered and self._kernel.clock.now() < remembered.until else None
+        return remembered.listing if remembered and self._clock.now() < remembered.until else None
 
     def _count(self, exchange: str, *, hit: bool) -> None:
-        self._kernel.statistics.looked_up(market_key(exchange), hit)
+        self._statistics.looked_up(market_key(exchange), hit)
 
 
 def _one(found: Sequence[Market], name: str, where: str) -> Market | CandleError:

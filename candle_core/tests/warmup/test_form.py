@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candle_core.listings import decode, encode, encode_precision, market_key, precision_key
+from candle_core.directory.form import decode, encode, encode_precision, market_key, precision_key
 from candle_hookspecs import Market, MarketStatus
 
 BITCOIN = Market(
