@@ -9,6 +9,7 @@ import pytest
 import candle_core
 from candle_core.cache import Keeper, LocalCache
 from candle_core.config import load_config
+from candle_core.directory import Directory
 from candle_core.directory.form import decode
 from candle_core.kernel import Kernel
 from candle_core.symbols import Catalogue
@@ -31,6 +32,7 @@ def kernel_of(clock: Any, shared: LocalCache | None = None, **tables: Any) -> Ke
     if shared is not None:
         times = {"ttl": kernel.config.cache.ttl, "keep": kernel.config.cache.keep}
         kernel.keeper = Keeper(shared, clock, count=kernel.statistics.looked_up, **times)
+        kernel.directory = Directory(kernel.provider, kernel.keeper, clock, times["ttl"], kernel.statistics)
     return kernel
 
 
