@@ -123,6 +123,7 @@ from candle_hookspecs.results import (
     CopyProgress,
     CopyState,
     CopySummary,
+    ExchangeWarmup,
     ImportSummary,
     Revision,
     SlotReport,
@@ -136,6 +137,8 @@ from candle_hookspecs.results import (
     UpdateResult,
     UpdateState,
     VerifyReport,
+    WarmupProgress,
+    WarmupResult,
 )
 from candle_hookspecs.specs import (
     PURE_HOOKS,
@@ -182,10 +185,7 @@ from candle_hookspecs.times import (
     to_ms,
 )
 from candle_hookspecs.warmup import (
-    ExchangeWarmup,
     MarketInfo,
-    WarmupProgress,
-    WarmupResult,
     WarmupScope,
 )
 

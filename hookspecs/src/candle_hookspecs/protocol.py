@@ -26,11 +26,12 @@ from candle_hookspecs.results import (
     UpdateProgress,
     UpdateResult,
     VerifyReport,
+    WarmupProgress,
+    WarmupResult,
 )
 from candle_hookspecs.statistics import Statistics
 from candle_hookspecs.storage import MaintenanceReport, MaintenanceTask, StorageStatus, SymbolQuery
 from candle_hookspecs.symbols import Market, MarketStatus, Symbol
-from candle_hookspecs.warmup import WarmupProgress, WarmupResult
 
 Moment: TypeAlias = datetime | str | int
 """A timezone-aware datetime, an ISO 8601 text (UTC where it names no offset), or UTC milliseconds."""
