@@ -12,7 +12,7 @@ from candle_hookspecs import BadInputError
 
 TEMPLATE: Final = """\
 # Settings of the candle data manager. Everything here may be left out; what stands behind a # is an example.
-# Relative paths start at the folder of this file.
+# Relative paths start at the folder of this file. Every table and key: docs/configuration.md.
 
 [storage]
 backend = "sqlite"            # `candle plugins` shows which databases are installed
