@@ -20,6 +20,7 @@ from candle_core.coordinator import (
 from candle_hookspecs import (
     Anchor,
     BadInputError,
+    BrokenPluginError,
     Kind,
     MalformedAnswerError,
     MarketGoneError,
@@ -97,6 +98,15 @@ async def test_books_have_the_best_price_first_and_the_depth_asked_for(clock: An
     assert [int(level.price) for level in book.bids] == [90, 89, 88]
     assert [int(level.price) for level in book.asks] == [100, 101, 102]
     assert bazaar.instances[0].sent[0].limit == 3
+
+
+async def test_one_market_under_two_names_is_counted_as_two_wishes(clock: Any, bazaar: Any) -> None:
+    async with coordinated(clock, ttl={Kind.TICKERS: 60.0}) as coordinator:
+        await coordinator.get_ticker_data(tickers("A/X"))
+        again = await coordinator.get_ticker_data(tickers(["a/x", "AX"]))
+        counted = (await coordinator.candles.statistics()).of("BAZAAR", "tickers")
+    assert (again.report.requests, again.report.cache_hits) == (0, 2)
+    assert (counted.hits, counted.misses) == (2, 1)
 
 
 async def test_one_market_under_two_names_is_asked_for_once(clock: Any, bazaar: Any) -> None:
@@ -314,6 +324,32 @@ async def test_a_crossed_book_is_asked_for_again_alone(clock: Any, bazaar: Any) 
     assert named(provider) == ["ABC", "B", *["C"] * 5]
 
 
+async def test_a_ticker_that_cannot_be_is_asked_for_again_alone(clock: Any, bazaar: Any, monkeypatch: Any) -> None:
+    answer = bazaar.Bazaar.answer
+    lasts = {"B": iter([Decimal("NaN"), Decimal(7)]), "C": iter([None] * 6)}
+
+    def wrong(self: Any, request: Any) -> Any:
+        page = answer(self, request)
+        told = [replace(one, last=next(lasts.get(one.market.base, iter([one.last])))) for one in page.tickers]
+        return replace(page, tickers=told)
+
+    monkeypatch.setattr(bazaar.Bazaar, "answer", wrong)
+    async with coordinated(clock) as coordinator:
+        response = await coordinator.get_ticker_data(tickers(["A/X", "B/X", "C/X"]))
+    assert {name: one.last for name, one in response.tickers.items()} == {"A/X": Decimal(65), "B/X": Decimal(7)}
+    assert "'last' of the ticker of 'C/X' is None" in str(response.failures["C/X"])
+    assert named(bazaar.instances[0]) == ["ABC", "B", *["C"] * 5]
+
+
+async def test_trades_that_leave_what_was_asked_already_end(clock: Any, bazaar: Any, monkeypatch: Any) -> None:
+    answer = bazaar.Bazaar.answer
+    monkeypatch.setattr(bazaar.Bazaar, "answer", lambda self, request: replace(answer(self, request), rest=(request,)))
+    async with coordinated(clock) as coordinator:
+        response = await asyncio.wait_for(coordinator.get_trade_data(trades(count=3)), 10)
+    assert isinstance(response.failures["A/X"], BrokenPluginError)
+    assert len(bazaar.instances[0].sent) == 1
+
+
 # ── what cannot be asked ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -325,7 +361,12 @@ async def test_a_crossed_book_is_asked_for_again_alone(clock: Any, bazaar: Any) 
         (tickers, {"max_age": -1}, "max_age=-1"),
         (tickers, {"max_age": float("nan")}, "max_age=nan"),
         (tickers, {"max_concurrency": 0}, "max_concurrency=0"),
-        (tickers, {"priority": 9}, "9"),
+        (tickers, {"symbols": ["A/X", 7]}, "names no markets"),
+        (tickers, {"symbols": None}, "names no markets"),
+        (tickers, {"max_age": "60"}, "max_age='60'"),
+        (tickers, {"max_concurrency": "3"}, "max_concurrency='3'"),
+        (tickers, {"max_concurrency": 1.5}, "max_concurrency=1.5"),
+        (tickers, {"priority": 9}, r"priority=9 .*Priority\.HIGH"),
         (books, {"depth": 0}, "depth=0"),
         (trades, {}, "needs a start or a count"),
         (trades, {"start": 2, "end": 1}, "does not come after"),
@@ -334,11 +375,17 @@ async def test_a_crossed_book_is_asked_for_again_alone(clock: Any, bazaar: Any) 
     ],
 )
 def test_an_impossible_request_is_refused_at_once(make: Any, options: Any, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(BadInputError, match=words):
         make(**options)
 
 
-@pytest.mark.parametrize("options", [{"max_concurrency": 0}, {"ttl": {Kind.CANDLES: 1}}, {"max_bytes": 0}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_concurrency": 0}, {"ttl": {Kind.CANDLES: 1}}, {"ttl": {Kind.TICKERS: "2"}},
+        {"ttl": {Kind.TRADES: float("nan")}}, {"max_bytes": 0},
+    ],
+)  # fmt: skip
 async def test_an_impossible_coordinator_is_refused(clock: Any, options: Any) -> None:
     with pytest.raises(BadInputError):
         async with coordinated(clock, **options):

@@ -91,9 +91,8 @@ class FetchRequest:
 
     def __str__(self) -> str:
         names = ", ".join(market.ccxt_symbol for market in self.markets)
-        return f"{self.kind} of {names} {self.timeframe or ''} {self.span or ''} from the {self.anchor}".replace(
-            "  ", " "
-        )
+        parts = (f"{self.kind} of {names}", self.timeframe, self.span, f"from the {self.anchor}")
+        return " ".join(str(part) for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,10 +97,11 @@ class CandleCollector:
         ]
         way.lanes.dismiss(len(request.symbols) - len(own))
         came = await self._flights.wait([*shared.values(), *own])
-        hits = sum(isinstance(one, Collected) and one.cost_nothing for key, one in came.items() if key not in shared)
+        free = {key for key, one in came.items() if isinstance(one, Collected) and one.cost_nothing} - shared.keys()
+        hits, joined = (sum(key in kept for key in keys.values()) for kept in (free, shared))
         errors = {name: found for name, found in records.items() if isinstance(found, CandleError)}
         answers = {**errors, **{name: came[key] for name, key in keys.items()}}
-        return replace(Outcome.of(answers, hits, len(shared)), meter=way.meter)
+        return replace(Outcome.of(answers, hits, joined), meter=way.meter)
 
     # ── one of them ─────────────────────────────────────────────────────────────────────────────────────────────────
 

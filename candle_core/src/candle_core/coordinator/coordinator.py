@@ -24,6 +24,8 @@ from candle_core.coordinator.models import (
     LargeTradeRequest,
     LargeTradeResponse,
     RequestReport,
+    at_least_one,
+    is_age,
 )
 from candle_core.coordinator.present import (
     Asking,
@@ -86,10 +88,10 @@ class MarketDataCoordinator:
         max_entries: int = MAX_ENTRIES,
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        if max_concurrency < 1:
-            raise BadInputError(f"max_concurrency={max_concurrency!r} lets nothing pass; give at least 1")
-        if wrong := [kind for kind, seconds in (ttl or {}).items() if kind not in TTL or not seconds >= 0]:
-            raise BadInputError(f"ttl of {wrong[0]!r} is no time; give seconds for {', '.join(TTL)}")
+        at_least_one("max_concurrency", max_concurrency)
+        for kind, age in (ttl or {}).items():
+            if kind not in TTL or not is_age(age):
+                raise BadInputError(f"a ttl of {age!r} for {str(kind)!r} is none; give seconds for {', '.join(TTL)}")
         self.candles = candles
         self.max_concurrency = max_concurrency
         self._kernel = candles.kernel

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Integral, Real
+from typing import Any
 
 from candle_core.ranges import Bounds
 from candle_core.timeframes import parse_timeframe
@@ -23,6 +25,21 @@ from candle_hookspecs import (
 )
 
 
+def at_least_one(name: str, value: Any) -> None:
+    """Look at a bound.
+
+    Raises:
+        BadInputError: it is below 1, or no whole number.
+    """
+    if not (isinstance(value, Integral) and int(value) >= 1):
+        raise BadInputError(f"{name}={value!r} lets nothing pass; give a whole number, at least 1")
+
+
+def is_age(value: Any) -> bool:
+    """Whether it is a number of seconds, from zero on."""
+    return isinstance(value, Real) and float(value) >= 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class LargeRequest:
     """What every request names.
@@ -35,7 +52,7 @@ class LargeRequest:
         max_concurrency: most requests under way at once for this one; None: what the coordinator was made with.
 
     Raises:
-        BadInputError: no symbols, an empty name, a concurrency below 1.
+        BadInputError: no symbols, an empty name, a concurrency below 1, no such priority.
     """
 
     exchange: str
@@ -45,17 +62,22 @@ class LargeRequest:
     max_concurrency: int | None = None
 
     def __post_init__(self) -> None:
-        names = [self.symbols] if isinstance(self.symbols, str) else list(self.symbols)
-        if not names or not all(names):
+        names: list[Any] = [self.symbols] if isinstance(self.symbols, str) else list(self.symbols or ())
+        if not names or not all(isinstance(name, str) and name for name in names):
             raise BadInputError(f"symbols={self.symbols!r} names no markets; give names like ['BTC/USDT', 'ETH/USDT']")
         if not self.exchange:
             raise BadInputError("a request needs its 'exchange', e.g. 'UPBIT'")
-        if self.max_concurrency is not None and self.max_concurrency < 1:
-            raise BadInputError(f"max_concurrency={self.max_concurrency!r} lets nothing pass; give at least 1")
+        if self.max_concurrency is not None:
+            at_least_one("max_concurrency", self.max_concurrency)
+        try:
+            priority = Priority(self.priority)
+        except ValueError as error:
+            known = ", ".join(f"Priority.{one.name}" for one in Priority)
+            raise BadInputError(f"priority={self.priority!r} is none; there are {known}") from error
         object.__setattr__(self, "exchange", self.exchange.upper())
         object.__setattr__(self, "tradetype", self.tradetype.upper())
         object.__setattr__(self, "symbols", tuple(dict.fromkeys(names)))
-        object.__setattr__(self, "priority", Priority(self.priority))
+        object.__setattr__(self, "priority", priority)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +93,7 @@ class _PresentRequest(LargeRequest):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.max_age is not None and not self.max_age >= 0:
+        if self.max_age is not None and not is_age(self.max_age):
             raise BadInputError(f"max_age={self.max_age!r} is no age; give seconds, 0 for an answer that is asked anew")
 
 
@@ -124,8 +146,8 @@ class LargeOrderbookRequest(_PresentRequest):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.depth is not None and self.depth < 1:
-            raise BadInputError(f"depth={self.depth!r} shows nothing; give at least 1")
+        if self.depth is not None:
+            at_least_one("depth", self.depth)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,8 +171,7 @@ class LargeTradeRequest(_PresentRequest):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.max_trades < 1:
-            raise BadInputError(f"max_trades={self.max_trades!r} holds nothing; give at least 1")
+        at_least_one("max_trades", self.max_trades)
         if (self.bounds.count or 0) > self.max_trades:
             raise MemoryLimitError(f"count={self.count!r} is above max_trades={self.max_trades!r}; raise that bound")
 
@@ -169,8 +190,8 @@ class RequestReport:
         rows: candles, tickers, order books or trades handed back.
         requests: calls to the exchange for this request, retries included; listings of markets are not among them.
         retries: how many of these repeated a call that had failed.
-        cache_hits: markets that cost no call, as what is stored or remembered is enough.
-        joined: markets that wait for the same call as another request which was under way, and is charged with it.
+        cache_hits: of the symbols, those that cost no call, as what is stored or remembered is enough.
+        joined: those that wait for the same call as another request which was under way, and is charged with it.
         size: bytes of the answers' bodies.
         duration_seconds: from the request to the response.
         request_seconds: how long each call took, its wait for the exchange's limits not included; of those that were

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, ParamSpec, TypeVar
 
 from candle_core.cache import MemoryCache
-from candle_core.coordinator.aggregate import newest_tickers, tidy_book, unite_trades
+from candle_core.coordinator.aggregate import newest_tickers, sound_ticker, tidy_book, unite_trades
 from candle_core.coordinator.calls import Calls
 from candle_core.coordinator.meter import Outcome
 from candle_core.coordinator.models import LargeOrderbookRequest, LargeTickerRequest, LargeTradeRequest
@@ -16,6 +16,7 @@ from candle_core.pipeline import first_error
 from candle_core.provider import Provider
 from candle_hookspecs import (
     Anchor,
+    BrokenPluginError,
     CandleError,
     FetchRequest,
     Kind,
@@ -30,7 +31,9 @@ from candle_hookspecs import (
 )
 
 Trades = tuple[Trade, ...]
+_Question = tuple[Span | None, Anchor, int, str]
 _Value = TypeVar("_Value")
+_Checked = ParamSpec("_Checked")
 _Wish = LargeTickerRequest | LargeOrderbookRequest | LargeTradeRequest
 
 _Key = tuple[str, str, str, Hashable]
@@ -89,7 +92,9 @@ class _Shelved(Generic[_Value]):
             return [_keyed(call, detail) for call in begin([by_key[key] for key in keys])]
 
         found = await self._shelf.obtain(list(by_key), calls, priority=request.priority, max_age=request.max_age)
-        return Outcome.of({name: found.answers[key] for name, key in names.items()}, found.hits, found.joined)
+        answers = {name: found.answers[key] for name, key in names.items()}
+        hits, joined = (sum(key in kept for key in names.values()) for kept in (found.hits, found.joined))
+        return Outcome.of(answers, hits, joined)
 
 
 class Tickers(_Shelved[Ticker]):
@@ -107,7 +112,8 @@ class Tickers(_Shelved[Ticker]):
             ]
 
         def read(page: Page) -> dict[Market, Ticker | MalformedAnswerError]:
-            return dict(newest_tickers(page.tickers))
+            newest = newest_tickers(page.tickers)
+            return {market: _or_error(sound_ticker, ticker) for market, ticker in newest.items()}
 
         return await self.obtain(request, asking, None, begin)
 
@@ -128,7 +134,7 @@ class OrderBooks(_Shelved[OrderBook]):
             ]
 
         def read(page: Page) -> dict[Market, OrderBook | MalformedAnswerError]:
-            return {book.market: _checked(book, depth) for book in page.orderbooks}
+            return {book.market: _or_error(tidy_book, book, depth) for book in page.orderbooks}
 
         return await self.obtain(request, asking, depth, begin)
 
@@ -176,12 +182,14 @@ def _keyed(call: Call[Market, _Value], detail: Hashable) -> Call[_Key, _Value]:
     return keys, by_key
 
 
-# ── books ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── tickers, books ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _checked(book: OrderBook, depth: int | None) -> OrderBook | MalformedAnswerError:
+def _or_error(
+    check: Callable[_Checked, _Value], *value: _Checked.args, **options: _Checked.kwargs
+) -> _Value | MalformedAnswerError:
     try:
-        return tidy_book(book, depth)
+        return check(*value, **options)
     except MalformedAnswerError as error:
         return error
 
@@ -210,11 +218,17 @@ async def _all_trades(calls: Calls, wish: FetchRequest, most: int) -> Trades:
     """Follow the rest of every answer until there is none.
 
     Raises:
-        MemoryLimitError: there are more than `most`. CandleError: some of them could not be had.
+        MemoryLimitError: there are more than `most`. BrokenPluginError: an answer leaves what was asked for already.
+        CandleError: some of them could not be had.
     """
     pages: list[Trades] = []
+    asked: set[_Question] = set()
     left = list(calls.split(wish))
     while left:
+        for request in left:
+            if (question := (request.span, request.anchor, request.limit, request.token)) in asked:
+                raise BrokenPluginError(f"{wish.market.exchange!r} would be asked for {request!s} for ever")
+            asked.add(question)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(calls.send(request, _read_trades)) for request in left]
@@ -227,8 +241,8 @@ async def _all_trades(calls: Calls, wish: FetchRequest, most: int) -> Trades:
                 f"{wish.market.ccxt_symbol!r} has more than max_trades={most!r} trades in this range; raise the bound,"
                 " or ask for a shorter range"
             )
-    return unite_trades(pages, wish.span)
+    return unite_trades(pages, wish.market, wish.span)
 
 
 def _read_trades(page: Page) -> tuple[Trades, tuple[FetchRequest, ...]]:
-    return unite_trades([page.trades], page.request.span), page.rest
+    return unite_trades([page.trades], page.request.market, page.request.span), page.rest

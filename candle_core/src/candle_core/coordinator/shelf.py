@@ -18,11 +18,11 @@ Call = tuple[Collection[_Key], Callable[[], Awaitable[Answers[_Key, _Value]]]]
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[_Key, _Value]):
-    """What came of each key; how many were remembered, and how many came with somebody else's call."""
+    """What came of each key; which were remembered, and which came with somebody else's call."""
 
     answers: Answers[_Key, _Value]
-    hits: int
-    joined: int
+    hits: Collection[_Key]
+    joined: Collection[_Key]
 
 
 class Shelf(Generic[_Key, _Value]):
@@ -63,13 +63,13 @@ class Shelf(Generic[_Key, _Value]):
                 shared[key] = flight
             else:
                 missing.append(key)
-        hits = len(answers)
+        hits = frozenset(answers)
         ttl = max(self._ttl, max_age or 0)
         calls = begin(missing) if missing else ()
         own = [self._flights.start(group, priority, self._remember(call, ttl)) for group, call in calls]
         came = await self._flights.wait([*shared.values(), *own])
         answers |= {key: came[key] for key in (*shared, *missing)}
-        return Found(answers, hits, len(shared))
+        return Found(answers, hits, shared.keys())
 
     async def _remember(
         self, call: Callable[[], Awaitable[Answers[_Key, _Value]]], ttl: float
