@@ -70,8 +70,8 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 def settings(distribution: Distribution) -> type[BaseModel]:
     """What all plugins of a distribution let stand in their tables."""
     values = {value for group in GROUPS for value in distribution.entry_points.get(group, {}).values()}
-    (model,) = {EntryPoint("", value, "").load().Settings for value in values}
-    assert issubclass(model, BaseModel)
+    models: set[type[BaseModel]] = {EntryPoint("", value, "").load().Settings for value in values}
+    (model,) = models
     return model
 
 
