@@ -210,6 +210,7 @@ def test_a_wrong_configuration_is_named(tmp_path: Path, text: str, named: str) -
         ({"tick": "0.00000001", "step": "0.1"}, "finer than 8"),
         ({"price": "0.001"}, "'0.001'"),
         ({"turnover": "9000000000"}, "turnover"),
+        ({"turnover": "400000000", "price": "0.5"}, "800000000 coins a day"),
         ({"listed": "2024-01-01T00:00:00.5"}, "whole second"),
         ({"holes": [("2024-02-02", "2024-02-01")]}, "ends before"),
         ({"delisted": "2010-01-01"}, "not after"),

@@ -103,6 +103,11 @@ class MarketConfig:
             raise SandboxError(f"{self.symbol}: price {self.price!r} must be at least one tick, trades at least 1")
         if not 0 < decimal_of(self.turnover, "turnover") <= (most := _TURNOVERS[self.exchange]):
             raise SandboxError(f"{self.symbol}: turnover {self.turnover!r} must lie between 0 and {most:f}")
+        if (coins := decimal_of(self.turnover, "turnover") / decimal_of(self.price, "price")) > most:
+            raise SandboxError(
+                f"{self.symbol}: turnover {self.turnover!r} at {self.price!r} is {coins:f} coins a day,"
+                f" more than {most:f}"
+            )
         instants = [self.listed_ms, *(edge for span in (*self.hole_spans, *self.quiet_spans) for edge in span)]
         for instant in [*instants, *([] if self.delisted_ms is None else [self.delisted_ms])]:
             if instant < 0 or instant % 1000:
