@@ -1,6 +1,7 @@
 """Decimals are the wire's own text, and what is no such answer is refused."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -99,6 +100,13 @@ def test_what_is_no_decimal_is_malformed(text: Any) -> None:
 def test_what_is_no_ticker_is_malformed(raw: bytes) -> None:
     with pytest.raises(MalformedAnswerError):
         tickers_of(raw, [MARKET])
+
+
+def test_a_ticker_that_cannot_be_read_is_left_out_and_the_others_are_there() -> None:
+    other = replace(MARKET, native_id="ETHUSDT", ccxt_symbol="ETH/USDT", base="ETH")
+    wrong = {**TICKER, "volume": "-1.00000000"}
+    (ticker,) = tickers_of(body([wrong, {**TICKER, "symbol": "ETHUSDT"}]), [MARKET, other])
+    assert ticker.market is other
 
 
 def test_a_ticker_that_was_not_asked_for_is_malformed() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -65,7 +66,16 @@ def test_who_was_never_traded_has_no_ticker(found: dict[str, Any]) -> None:
     assert tickers_of(found, {MARKET: SPOT}, MOMENT) == []
 
 
-@pytest.mark.parametrize("value", [Decimal("NaN"), Decimal(-1), 1.5])
+def test_one_market_that_cannot_be_read_is_left_out_and_the_others_are_there() -> None:
+    other, both = replace(MARKET, ccxt_symbol="C/D"), {"last": Decimal(5), "info": {"c": "5"}}
+    found = {"A/B": {**both, "high": Decimal(-1)}, "C/D": both}
+    assert [one.market for one in tickers_of(found, {MARKET: SPOT, other: SPOT}, MOMENT)] == [other]
+    sides = {"bids": levels(("2", "1")), "asks": levels(("3", "1"))}
+    books = {"A/B": {**sides, "asks": levels(("3", "1"), ("3.0", "2"))}, "C/D": sides}
+    assert [one.market for one in books_of(books, {MARKET: SPOT, other: SPOT}, MOMENT, 0)] == [other]
+
+
+@pytest.mark.parametrize("value", [Decimal("NaN"), Decimal(-1), Decimal("1e999999"), Decimal("1e-999999"), 1.5])
 def test_a_number_that_is_no_price_is_refused(value: Any) -> None:
     with pytest.raises(MalformedAnswerError, match="'last' of 'A/B' is"):
         tickers_of(ccxt_ticker({"last": value}, last=str(value)), {MARKET: SPOT}, MOMENT)

@@ -90,7 +90,7 @@ def test_a_number_is_the_shortest_decimal_of_its_text(written: str, meant: str) 
     assert (str(found.last), str(found.volume)) == (meant, meant)
 
 
-@pytest.mark.parametrize("nothing", ["0", "0.0", "null", "-1.5", '"Infinity"', '"NaN"'])
+@pytest.mark.parametrize("nothing", ["0", "0.0", "null", "-1.5", "1e99999999", '"Infinity"', '"NaN"'])
 def test_what_is_no_price_is_none(nothing: str) -> None:
     found = told(f'"regularMarketPrice":1,"bid":{nothing},"ask":{nothing},"regularMarketOpen":{nothing}')
     assert found is not None

@@ -1,6 +1,7 @@
 """Decimals are the wire's own text, never a float's, and what is no such answer is refused."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -108,6 +109,25 @@ def test_what_is_no_such_answer_is_malformed(raw: bytes) -> None:
 def test_a_moment_that_is_none_is_malformed(raw: bytes) -> None:
     with pytest.raises(MalformedAnswerError):
         tickers_of(raw, [MARKET])
+
+
+@pytest.mark.parametrize(
+    ("read", "form", "wrong"),
+    [
+        (tickers_of, TICKER, {"trade_price": None}),
+        (tickers_of, TICKER, {"trade_price": -1}),
+        (tickers_of, TICKER, {"trade_date": "20251301"}),
+        (books_of, BOOK, {"orderbook_units": None}),
+        (books_of, BOOK, {"orderbook_units": [{"ask_price": 1, "ask_size": -1, "bid_price": 1, "bid_size": 1}]}),
+        (books_of, BOOK, {"orderbook_units": [{"ask_price": 1, "ask_size": 1, "bid_price": 1, "bid_size": 1}] * 2}),
+    ],
+)
+def test_one_market_that_cannot_be_read_is_left_out_and_the_others_are_there(
+    read: Any, form: str, wrong: dict[str, Any]
+) -> None:
+    other = replace(MARKET, native_id="KRW-ETH", ccxt_symbol="ETH/KRW", base="ETH")
+    told = changed(form, **wrong)[:-1] + b"," + changed(form, market="KRW-ETH")[1:]
+    assert [one.market for one in read(told, [MARKET, other])] == [other]
 
 
 def test_what_was_not_asked_for_is_malformed() -> None:

@@ -106,4 +106,7 @@ def _only(answers: dict[Market, _Answer | MalformedAnswerError], market: Market)
 
 
 def _left_out(market: Market) -> ProviderError:
-    return ProviderError(f"{market.exchange} left {market.ccxt_symbol!r} out of its answer")
+    return ProviderError(
+        f"{market.exchange} left {market.ccxt_symbol!r} out of its answer; if something of it came that cannot be read,"
+        " the log says so"
+    )

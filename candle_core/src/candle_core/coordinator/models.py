@@ -46,7 +46,8 @@ class LargeRequest:
 
     Attributes:
         exchange: e.g. ``UPBIT``.
-        tradetype: e.g. ``SPOT``; empty: the one of ``[defaults]``, or the only one that the exchange has.
+        tradetype: e.g. ``SPOT``, of all the symbols; empty: what ccxt's name of the first one says if it is a contract,
+            else the one of ``[defaults]``, or the only one that the exchange has.
         symbols: markets by ccxt's symbol or the exchange's own name, each once, any number; or one alone as text.
         priority: who goes first where the exchange's limits do not grant enough for all.
         max_concurrency: most requests under way at once for this one; None: what the coordinator was made with.

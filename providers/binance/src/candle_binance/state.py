@@ -7,12 +7,13 @@ https://github.com/binance/binance-spot-api-docs, rest-api.md, "Market data endp
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
-from typing import Annotated, Final, TypeAlias, TypeVar
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
 from candle_binance.wire import Count, Time, beginning
 from candle_hookspecs import Level, MalformedAnswerError, Market, OrderBook, Ticker, Trade
+from candle_http import Rows
 
 Number: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,40}(\.[0-9]{1,40})?$")]
 """A decimal as Binance writes it. What else `Decimal` would read, "NaN" or "1_0", is none."""
@@ -55,14 +56,13 @@ class AggregateTrade(msgspec.Struct, gc=False):
     buyer_is_maker: bool = msgspec.field(name="m")
 
 
-_Shape = TypeVar("_Shape")
-_tickers: Final = msgspec.json.Decoder(list[DayTicker])
+_tickers: Final = Rows(DayTicker, "tickers")
 _depth: Final = msgspec.json.Decoder(Depth)
-_trades: Final = msgspec.json.Decoder(list[AggregateTrade])
+_trades: Final = Rows(AggregateTrade, "trades")
 
 
 def tickers_of(body: bytes, markets: Sequence[Market], *, others: bool = False) -> list[Ticker]:
-    """The tickers of these markets.
+    """The tickers of these markets, without those that cannot be read.
 
     Args:
         body: of ``GET /api/v3/ticker/24hr``, an array.
@@ -70,10 +70,11 @@ def tickers_of(body: bytes, markets: Sequence[Market], *, others: bool = False) 
         others: tickers of other markets may be among them.
 
     Raises:
-        MalformedAnswerError: no such array, or, without `others`, markets that were not asked for.
+        MalformedAnswerError: no such array, or none that can be read; or, without `others`, markets that were not asked
+            for.
     """
     known = {market.native_id: market for market in markets}
-    rows = _read(_tickers, body, "tickers")
+    rows = _tickers.sound_of(body)
     if not others and (strange := sorted({row.symbol for row in rows} - known.keys())):
         raise MalformedAnswerError(f"tickers came that were not asked for: {strange[:5]!r}")
     return [_ticker(row, known[row.symbol]) for row in rows if row.symbol in known]
@@ -85,7 +86,10 @@ def book_of(body: bytes, market: Market, at: int) -> OrderBook:
     Raises:
         MalformedAnswerError: it is none, or its prices are not in order.
     """
-    depth = _read(_depth, body, "an order book")
+    try:
+        depth = _depth.decode(body)
+    except msgspec.MsgspecError as error:
+        raise MalformedAnswerError(f"not an order book: {error}; the answer begins {beginning(body)}") from error
     bids, asks = _levels(depth.bids), _levels(depth.asks)
     if any(worse.price >= better.price for better, worse in pairwise(bids)) or any(
         worse.price <= better.price for better, worse in pairwise(asks)
@@ -100,7 +104,7 @@ def trades_of(body: bytes, market: Market) -> list[tuple[int, Trade]]:
     Raises:
         MalformedAnswerError: they are none, or out of order.
     """
-    rows = _read(_trades, body, "trades")
+    rows = _trades.all_of(body)
     if any(after.number <= before.number or after.time < before.time for before, after in pairwise(rows)):
         raise MalformedAnswerError(f"the trades of {market.native_id!r} are out of order")
     return [(row.number, _trade(row, market)) for row in rows]
@@ -140,10 +144,3 @@ def _trade(row: AggregateTrade, market: Market) -> Trade:
         amount=Decimal(row.amount),
         taker_is_buyer=not row.buyer_is_maker,
     )
-
-
-def _read(decoder: "msgspec.json.Decoder[_Shape]", body: bytes, what: str) -> _Shape:
-    try:
-        return decoder.decode(body)
-    except msgspec.MsgspecError as error:
-        raise MalformedAnswerError(f"not {what}: {error}; the answer begins {beginning(body)}") from error

@@ -5,15 +5,20 @@ The exchange's own digits are in them: for these calls ccxt reads every number a
 and left out.
 """
 
+import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from candle_hookspecs import BadRequestError, Level, MalformedAnswerError, Market, OrderBook, Ticker, Trade
 
+_Value = TypeVar("_Value")
+_log: Final = logging.getLogger("candle.ccxt")
+_PLACES: Final = 40
+"""No price or amount is as long as this, before or behind its point."""
 _TAKER_BUYS: Final[Mapping[Any, bool]] = {"buy": True, "sell": False}
 
 
@@ -57,7 +62,7 @@ class Unit:
 
 
 def tickers_of(found: Any, listed: Mapping[Market, Mapping[str, Any]], moment: int) -> list[Ticker]:
-    """The tickers of markets; none of one that is left out or was never traded.
+    """The tickers of markets; none of one that is left out, cannot be read, or was never traded.
 
     Since when their opening, high and low count is not told: exchanges differ, and ccxt does not say. Of contracts no
     volume is told, as ccxt does not say either whether it counts contracts or coins.
@@ -68,9 +73,9 @@ def tickers_of(found: Any, listed: Mapping[Market, Mapping[str, Any]], moment: i
         moment: the exchange's clock at the answer, for a ticker without a time.
 
     Raises:
-        MalformedAnswerError: they are none, or a number is no price or amount.
+        MalformedAnswerError: none can be read, as a number is no price or amount.
     """
-    told = (_ticker(one, market, unit, moment) for one, market, unit in _each(found, listed, "tickers"))
+    told = _each(found, listed, "tickers", lambda one, market, unit: _ticker(one, market, unit, moment))
     return [ticker for ticker in told if ticker is not None]
 
 
@@ -84,10 +89,10 @@ def books_of(found: Any, listed: Mapping[Market, Mapping[str, Any]], moment: int
         levels: most on each side; 0: all that came.
 
     Raises:
-        MalformedAnswerError: they are none, or one price comes twice.
+        MalformedAnswerError: none can be read, or in none of them a price comes once.
         BadRequestError: of a contract of unknown size.
     """
-    told = (_book(one, market, unit, moment, levels) for one, market, unit in _each(found, listed, "order books"))
+    told = _each(found, listed, "order books", lambda one, market, unit: _book(one, market, unit, moment, levels))
     return [book for book in told if book.bids or book.asks]
 
 
@@ -125,17 +130,30 @@ def trades_of(found: Any, market: Market, listed: Mapping[str, Any]) -> list[Tra
 
 
 def _each(
-    found: Any, listed: Mapping[Market, Mapping[str, Any]], what: str
-) -> Iterator[tuple[Mapping[str, Any], Market, Unit]]:
-    """What came of each market, for those that anything came of."""
+    found: Any,
+    listed: Mapping[Market, Mapping[str, Any]],
+    what: str,
+    read: Callable[[Mapping[str, Any], Market, Unit], _Value],
+) -> list[_Value]:
+    """What came of each market that anything came of. What cannot be read is left out, as long as others can be."""
     if not isinstance(found, Mapping):
         raise MalformedAnswerError(f"not {what}: {str(found)[:100]!r}")
+    values: list[_Value] = []
+    errors: list[MalformedAnswerError] = []
     for market, structure in listed.items():
         one = found.get(market.ccxt_symbol)
-        if one is not None and not isinstance(one, Mapping):
-            raise MalformedAnswerError(f"not {what} of {market.ccxt_symbol!r}: {str(one)[:100]!r}")
-        if one is not None:
-            yield one, market, Unit.of(structure)
+        try:
+            if isinstance(one, Mapping):
+                values.append(read(one, market, Unit.of(structure)))
+            elif one is not None:
+                raise MalformedAnswerError(f"not {what} of {market.ccxt_symbol!r}: {str(one)[:100]!r}")
+        except MalformedAnswerError as error:
+            errors.append(error)
+    if errors and not values:
+        raise errors[0]
+    for left_out in errors:
+        _log.warning("left out of an answer: %s", left_out)
+    return values
 
 
 def _ticker(found: Mapping[str, Any], market: Market, unit: Unit, moment: int) -> Ticker | None:
@@ -201,9 +219,13 @@ def _levels(rows: Any, side: str, market: Market, unit: Unit, *, falling: bool) 
 def _number(value: Any, name: str, market: Market) -> Decimal | None:
     if value is None:
         return None
-    if not isinstance(value, Decimal) or not value.is_finite() or value.is_signed():
+    if not isinstance(value, Decimal) or not value.is_finite() or value.is_signed() or _is_too_long(value):
         raise MalformedAnswerError(f"{name!r} of {market.ccxt_symbol!r} is {value}, which no price or amount is")
     return value
+
+
+def _is_too_long(value: Decimal) -> bool:
+    return bool(value) and abs(value.adjusted()) > _PLACES
 
 
 def _time(told: Any, moment: int) -> int:

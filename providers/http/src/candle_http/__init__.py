@@ -3,5 +3,6 @@
 from candle_http.answers import Answer, Refusal
 from candle_http.client import Client, used_in
 from candle_http.refusals import error_for
+from candle_http.rows import Rows, sound
 
-__all__ = ["Answer", "Client", "Refusal", "error_for", "used_in"]
+__all__ = ["Answer", "Client", "Refusal", "Rows", "error_for", "sound", "used_in"]

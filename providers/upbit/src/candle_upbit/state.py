@@ -4,16 +4,16 @@ Decimals are JSON numbers on the wire, and become the `Decimal` of just their te
 have been seen as text, which is read alike. Routes and fields: https://docs.upbit.com, "Quotation API".
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
-from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
 from candle_hookspecs import BadInputError, Level, MalformedAnswerError, Market, OrderBook, Ticker, Trade, to_ms
-from candle_upbit.wire import beginning
+from candle_http import Rows, sound
 
 Time: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=10**13)]
 Number: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -70,34 +70,34 @@ class Ticks:
     cursor: int | None
 
 
-_Shape = TypeVar("_Shape", DayTicker, Book, Tick)
-_tickers: Final = msgspec.json.Decoder(list[DayTicker])
-_books: Final = msgspec.json.Decoder(list[Book])
-_ticks: Final = msgspec.json.Decoder(list[Tick])
+_tickers: Final = Rows(DayTicker, "tickers")
+_books: Final = Rows(Book, "order books")
+_ticks: Final = Rows(Tick, "trades")
 
 
 def tickers_of(body: bytes, markets: Sequence[Market], *, others: bool = False) -> list[Ticker]:
-    """The tickers of these markets; with `others`, those of other markets may be among them.
+    """The tickers of these markets, without those that cannot be read; with `others`, other markets may be among them.
 
     Raises:
-        MalformedAnswerError: they are none, or, without `others`, of markets that were not asked for.
+        MalformedAnswerError: none can be read; or, without `others`, they are of markets that were not asked for.
     """
     known = {market.native_id: market for market in markets}
-    rows = _read(_tickers, body, "tickers")
-    _check(rows, None if others else known)
-    return [_ticker(row, known[row.market]) for row in rows if row.market in known]
+    rows = _tickers.sound_of(body)
+    if not others:
+        _check_names(rows, known)
+    return sound([row for row in rows if row.market in known], lambda row: _ticker(row, known[row.market]))
 
 
 def books_of(body: bytes, markets: Sequence[Market]) -> list[OrderBook]:
-    """The order books of these markets.
+    """The order books of these markets, without those that cannot be read or whose prices are not in order.
 
     Raises:
-        MalformedAnswerError: they are none, of other markets, or their prices are not in order.
+        MalformedAnswerError: none is left, or they are of other markets.
     """
     known = {market.native_id: market for market in markets}
-    rows = _read(_books, body, "order books")
-    _check(rows, known)
-    return [_book(row, known[row.market]) for row in rows]
+    rows = _books.sound_of(body)
+    _check_names(rows, known)
+    return sound(rows, lambda row: _book(row, known[row.market]))
 
 
 def ticks_of(body: bytes, market: Market) -> Ticks:
@@ -106,8 +106,10 @@ def ticks_of(body: bytes, market: Market) -> Ticks:
     Raises:
         MalformedAnswerError: they are none, of another market, or not newest first.
     """
-    rows = _read(_ticks, body, "trades")
-    _check(rows, {market.native_id: market})
+    rows = _ticks.all_of(body)
+    _check_names(rows, {market.native_id: market})
+    for row in rows:
+        _check_numbers(row, market)
     if any(older.timestamp > newer.timestamp for newer, older in pairwise(rows)):
         raise MalformedAnswerError(f"the trades of {market.native_id!r} are not newest first")
     trades = [
@@ -125,6 +127,7 @@ def ticks_of(body: bytes, market: Market) -> Ticks:
 
 
 def _ticker(row: DayTicker, market: Market) -> Ticker:
+    _check_numbers(row, market)
     day = row.trade_date
     try:
         since = to_ms(f"{day[:4]}-{day[4:6]}-{day[6:]}")
@@ -144,6 +147,8 @@ def _ticker(row: DayTicker, market: Market) -> Ticker:
 
 
 def _book(row: Book, market: Market) -> OrderBook:
+    for unit in row.orderbook_units:
+        _check_numbers(unit, market)
     # A unit holds a level of either side; where one side has fewer, its places are zero.
     bids = tuple(Level(one.bid_price, one.bid_size) for one in row.orderbook_units if one.bid_size)
     asks = tuple(Level(one.ask_price, one.ask_size) for one in row.orderbook_units if one.ask_size)
@@ -154,23 +159,14 @@ def _book(row: Book, market: Market) -> OrderBook:
     return OrderBook(market=market, at=row.timestamp, bids=bids, asks=asks)
 
 
-def _read(decoder: "msgspec.json.Decoder[list[_Shape]]", body: bytes, what: str) -> list[_Shape]:
-    try:
-        return decoder.decode(body)
-    except msgspec.MsgspecError as error:
-        raise MalformedAnswerError(f"not {what}: {error}; the answer begins {beginning(body)}") from error
-
-
-def _check(rows: Sequence[DayTicker | Book | Tick], known: dict[str, Market] | None) -> None:
+def _check_names(rows: Sequence[DayTicker | Book | Tick], known: Mapping[str, Market]) -> None:
     for row in rows:
-        if known is not None and row.market not in known:
+        if row.market not in known:
             raise MalformedAnswerError(f"{row.market!r} came, which was not asked for")
-        for part in row.orderbook_units if isinstance(row, Book) else (row,):
-            for name, value in _decimals(part):
-                if not value.is_finite() or value.is_signed():
-                    raise MalformedAnswerError(f"{name!r} of {row.market!r} is {value}, which no price or amount is")
 
 
-def _decimals(row: Any) -> list[tuple[str, Decimal]]:
-    values = ((name, getattr(row, name)) for name in row.__struct_fields__)
-    return [(name, value) for name, value in values if isinstance(value, Decimal)]
+def _check_numbers(row: DayTicker | Unit | Tick, market: Market) -> None:
+    for name in row.__struct_fields__:
+        value: Any = getattr(row, name)
+        if isinstance(value, Decimal) and (not value.is_finite() or value.is_signed()):
+            raise MalformedAnswerError(f"{name!r} of {market.native_id!r} is {value}, which no price or amount is")

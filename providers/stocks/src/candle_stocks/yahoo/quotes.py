@@ -37,6 +37,8 @@ _ROUTE: Final = "/v7/finance/quote"
 _PARAMETERS: Final = {"formatted": "false", "lang": "en-US", "region": "US"}
 _LEAD: Final = 12 * DAY
 """No exchange closes for longer."""
+_PLACES: Final = 40
+"""No number of a quote has an exponent so large; written out, one of nine digits would fill the memory."""
 _LATE: Final = DAY // 2
 """A last trade so long after a session is not of it, but of one that the calendar lacks."""
 
@@ -171,7 +173,7 @@ def _price(told: Decimal | None) -> Decimal | None:
 
 def _number(told: Decimal | None) -> Decimal | None:
     """The same number without exponent and without zeros at its end: 70000 for ``7.0E4`` and ``70000.0``."""
-    if told is None or not told.is_finite() or told < 0:
+    if told is None or not told.is_finite() or told < 0 or abs(told.adjusted()) > _PLACES:
         return None
     text = f"{told:f}"
     return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
