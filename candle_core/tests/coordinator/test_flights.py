@@ -1,6 +1,7 @@
 """Calls that several wait for, whatever the order in which they come, give up and end."""
 
 import asyncio
+import gc
 import logging
 from typing import Any
 
@@ -100,3 +101,26 @@ async def test_an_error_reaches_everybody_who_waits_and_ends_the_rest(caplog: py
     with caplog.at_level(logging.ERROR):
         del both, rest, first, second
     assert caplog.records == []
+
+
+async def test_asyncio_does_not_complain_of_an_error_after_everybody_left() -> None:
+    told: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    flights: Flights[str, int] = Flights()
+
+    async def broken() -> dict[str, int]:
+        raise ValueError("first")
+
+    async def stubborn() -> dict[str, int]:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ValueError("second") from None
+        return {}
+
+    with pytest.raises(ValueError, match="first"):
+        await flights.wait([flights.start("a", Priority.LOW, broken()), flights.start("b", Priority.LOW, stubborn())])
+    for _ in range(5):
+        await asyncio.sleep(0)
+    gc.collect()
+    assert told == []

@@ -152,10 +152,13 @@ async def test_the_oldest_trades_of_a_range_where_only_the_newest_can_be_counted
     assert {request.anchor for request in bazaar.instances[0].sent} == {Anchor.END}
 
 
-async def test_trades_from_a_moment_on_reach_to_now(clock: Any, bazaar: Any) -> None:
+@pytest.mark.parametrize("end", [None, "2100-01-01"])
+async def test_trades_from_a_moment_on_reach_to_now(clock: Any, bazaar: Any, end: str | None) -> None:
     now = clock.ms // SECOND
     async with coordinated(clock) as coordinator:
-        response = await coordinator.get_trade_data(trades(start=(now - 11) * SECOND))
+        response = await coordinator.get_trade_data(trades(start=(now - 11) * SECOND, end=end))
+    (provider,) = bazaar.instances
+    assert {request.span.end for request in provider.sent} == {clock.ms + 1}, "no day to come is asked for"
     assert [int(trade.id) for trade in response.trades["A/X"]] == list(range(now - 11, now + 1))
 
 

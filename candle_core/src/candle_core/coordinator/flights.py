@@ -37,7 +37,7 @@ class Flights(Generic[_Key, _Value]):
         """Begin a call that answers all of these keys. Whoever does must `wait` for it, with no await between."""
         flight = Flight(tuple(keys), priority, asyncio.create_task(call))
         self._under_way |= dict.fromkeys(flight.keys, flight)
-        flight.task.add_done_callback(lambda _: self._forget(flight))
+        flight.task.add_done_callback(lambda _: self._land(flight))
         return flight
 
     async def wait(self, flights: Iterable[Flight[_Key, _Value]]) -> dict[_Key, _Value]:
@@ -54,10 +54,6 @@ class Flights(Generic[_Key, _Value]):
             if boarded:
                 tasks = [flight.task for flight in boarded]
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-                # Every error is looked at, for asyncio complains of those that nobody saw.
-                for error in [task.exception() for task in done if not task.cancelled()]:
-                    if error is not None:
-                        raise error
                 for task in done:
                     answers |= task.result()
             return answers
@@ -70,6 +66,11 @@ class Flights(Generic[_Key, _Value]):
         if not flight.waiting and not flight.task.done():
             self._forget(flight)  # at once: nobody shall board what is being ended
             flight.task.cancel()
+
+    def _land(self, flight: Flight[_Key, _Value]) -> None:
+        self._forget(flight)
+        if not flight.task.cancelled():
+            flight.task.exception()  # asyncio complains of errors that nobody saw, as when all have left meanwhile
 
     def _forget(self, flight: Flight[_Key, _Value]) -> None:
         for key in flight.keys:

@@ -198,7 +198,7 @@ def _or_error(
 
 
 def _trade_wish(request: LargeTradeRequest, market: Market, provider: Provider) -> FetchRequest:
-    """The range by the exchange's clock, as far as it is known; the newest trades without any.
+    """The range, up to now by the exchange's clock, as far as it is known; the newest trades without any.
 
     Where an exchange counts only back from the end, the oldest so many are had by asking for all.
     """
@@ -207,7 +207,8 @@ def _trade_wish(request: LargeTradeRequest, market: Market, provider: Provider) 
         kind=Kind.TRADES, markets=(market,), limit=bounds.count or 0, priority=request.priority, anchor=Anchor.END
     )
     if bounds.start is not None:
-        span = Span(bounds.start, max(now, bounds.start + 1) if bounds.end is None else bounds.end)
+        until = max(now, bounds.start + 1)
+        span = Span(bounds.start, until if bounds.end is None else min(bounds.end, until))
         if Anchor.START in provider.capabilities.anchors:
             return replace(wish, span=span, anchor=Anchor.START)
         return replace(wish, span=span, limit=0)
