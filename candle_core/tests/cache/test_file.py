@@ -53,6 +53,42 @@ async def test_what_expired_leaves_the_file(cache: FileCache) -> None:
         assert database.execute("SELECT key FROM cache").fetchall() == [("new",)]
 
 
+async def test_a_clock_that_is_set_back_keeps_nothing_alive(cache: FileCache) -> None:
+    now = [1e9 + 3600]
+    cache._now = lambda: now[0]
+    await cache.set("lock", b"1", 10)
+    now[0] = 1e9 + 3600 - 60
+    assert await cache.get("lock") == b"1", "clocks are set back by seconds now and then"
+    now[0] = 1e9
+    assert await cache.get("lock") is None
+    assert await cache.swap("lock", None, b"2", 10)
+    await cache.set("other", b"3", 10)
+    with closing(sqlite3.connect(cache.path)) as database:
+        assert database.execute("SELECT key, value FROM cache").fetchall() == [("lock", b"2"), ("other", b"3")]
+
+
+@pytest.mark.parametrize("value", ["a text", 5, 1.5])
+async def test_what_is_no_blob_is_nothing(cache: FileCache, value: object) -> None:
+    await cache.set("a", b"1", 60)
+    with closing(sqlite3.connect(cache.path)) as database:
+        database.execute("UPDATE cache SET value = ?", (value,))
+        database.commit()
+    assert await cache.get("a") is None
+    assert await cache.swap("a", None, b"2", 60)
+    assert await cache.get("a") == b"2"
+
+
+async def test_another_programs_database_is_put_aside(cache: FileCache) -> None:
+    cache.path.parent.mkdir()
+    with closing(sqlite3.connect(cache.path)) as database:
+        database.execute("CREATE TABLE cache (id INTEGER, blob TEXT)")
+        database.commit()
+    await cache.set("a", b"1", 60)
+    assert await cache.get("a") == b"1"
+    with closing(sqlite3.connect(cache.path.with_name(f"{cache.path.name}.damaged"))) as aside:
+        assert aside.execute("SELECT * FROM cache").fetchall() == []
+
+
 @pytest.mark.parametrize("damage", [b"this is no database at all" * 100, b"SQLite format 3\0" + b"\xff" * 5_000])
 async def test_a_damaged_file_is_put_aside_with_a_warning(
     cache: FileCache, damage: bytes, caplog: pytest.LogCaptureFixture

@@ -123,12 +123,34 @@ async def test_what_is_put_is_not_asked_for(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "strange", [b"", b"\x80\x04K\x01.", b'{"value":1}', b'{"stored_at":"x","fresh_until":"y","value":1}']
+    "strange",
+    [
+        b"",
+        b"\x80\x04K\x01.",
+        b"5",
+        b'{"value":1}',
+        b'{"stored_at":"x","fresh_until":"y","value":1}',
+        b'{"asking":5}',
+        b'{"failed":["x"],"text":"t","by":"b","own":false}',
+        b'{"failed":"CandleError","text":"t","by":7,"own":true}',
+        b'{"failed":"CandleError","text":"t","by":"b","own":"no"}',
+    ],
 )
 async def test_what_the_keeper_did_not_write_is_as_good_as_nothing(house: House, strange: bytes) -> None:
     await house.cache.set(KEY, strange, 60)
     await house.cache.set(f"lock:{KEY}", strange, 60)
     assert (await house.keeper().obtain(KEY, house.exchange)).value == b"[1]"
+
+
+async def test_what_a_clock_far_ahead_was_answered_is_asked_for_again(house: House) -> None:
+    keeper = house.keeper()
+    house.clock.milliseconds = NOW + 60_000
+    await keeper.put(KEY, b"{}")
+    house.clock.milliseconds = NOW
+    assert await keeper.peek(KEY) == Kept(b"{}", NOW + 60_000, fresh=True), "another machine's clock may be ahead"
+    house.clock.milliseconds = NOW - 1
+    assert await keeper.peek(KEY) == Kept(b"{}", NOW + 60_000, fresh=False)
+    assert await keeper.obtain(KEY, house.exchange) == Kept(b"[1]", NOW - 1, fresh=True, asked=True)
 
 
 async def test_many_who_want_one_answer_make_one_question(house: House) -> None:

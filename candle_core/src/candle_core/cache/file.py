@@ -15,14 +15,18 @@ from candle_hookspecs import CacheUnavailableError
 
 PATIENCE: Final = 5.0
 """Seconds to wait for another process that is writing, in a thread of its own."""
+SKEW: Final = 60.0
+"""Seconds by which the clock may be set back. What was written later than that is dropped: a clock was wrong, and what
+shall live for seconds, such as a lock, might live for years."""
 _MODE: Final = 0o600
 _SCHEMA: Final = """
 BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS cache (key TEXT PRIMARY KEY, until REAL NOT NULL, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS cache (key TEXT PRIMARY KEY, born REAL NOT NULL, until REAL NOT NULL, value BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS cache_until ON cache (until);
 COMMIT;
 """
-_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+"""The last one is an error in SQL, of which we send always the same: the tables are another program's."""
 
 _Answer = TypeVar("_Answer")
 _Work = Callable[[sqlite3.Connection], _Answer]
@@ -85,14 +89,18 @@ class FileCache:
     # ── in the thread ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _read(self, database: sqlite3.Connection, key: str) -> bytes | None:
-        found = database.execute("SELECT value FROM cache WHERE key = ? AND until > ?", (key, self._now())).fetchone()
-        return None if found is None else bytes(found[0])
+        now = self._now()
+        living = "SELECT value FROM cache WHERE key = ? AND until > ? AND born <= ?"
+        found = database.execute(living, (key, now, now + SKEW)).fetchone()
+        # What is no blob another program wrote, and bytes(5) would be five of them.
+        return found[0] if found is not None and isinstance(found[0], bytes) else None
 
     def _write(self, database: sqlite3.Connection, key: str, value: bytes | None, ttl: float) -> None:
         now = self._now()
-        database.execute("DELETE FROM cache WHERE key = ? OR until <= ?", (key, now))
+        database.execute("DELETE FROM cache WHERE key = ? OR until <= ? OR born > ?", (key, now, now + SKEW))
         if value is not None:
-            database.execute("INSERT INTO cache (key, until, value) VALUES (?, ?, ?)", (key, now + ttl, value))
+            row = (key, now, now + ttl, value)
+            database.execute("INSERT INTO cache (key, born, until, value) VALUES (?, ?, ?, ?)", row)
 
     def _attempt(self, work: _Work[_Answer]) -> _Answer:
         try:

@@ -27,6 +27,9 @@ PATIENCE: Final = 15.0
 """Seconds to wait for somebody else's answer where there is an old one."""
 PAUSE: Final = 10.0
 """Seconds for which an exchange that failed is not asked again."""
+SKEW: Final = 60.0
+"""Seconds by which the clock of who asked may be ahead. What was answered later than that, was so by a wrong clock, and
+might be believed for years."""
 _POLL: Final = (0.02, 0.5)
 """Seconds between two looks at somebody else's lock: at first, and at most."""
 
@@ -102,7 +105,8 @@ class Keeper:
         packed = await self._cache.get(key)
         if packed is None or (found := unpack(packed)) is None:
             return None
-        return Kept(found.value, found.at, fresh=self._clock.now() < found.until)
+        now = self._clock.now()
+        return Kept(found.value, found.at, fresh=found.at - SKEW * 1000 <= now < found.until)
 
     async def put(self, key: str, value: bytes) -> None:
         """Keep an answer that came another way.
@@ -184,9 +188,8 @@ class Keeper:
                     return await self._ask(key, ask, refresh, there, lock, mine)
             elif there is not None and asyncio.get_running_loop().time() - began >= self._patience:
                 return _stand_in(there, TransientError(f"{key!r}: another process is asking and has no answer yet"))
-            else:
-                await asyncio.sleep(pause)
-                pause = min(pause * 1.5, longest_pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, longest_pause)
             found = await self._cache.get(lock)
 
     async def _ask(self, key: str, ask: Ask, refresh: bool, there: Kept | None, lock: str, mine: Asking) -> Kept:

@@ -107,6 +107,8 @@ def mark_of(found: bytes | None) -> Asking | Failed | None:
         return None
     try:
         values = json.loads(found)
-        return Failed(**values) if "failed" in values else Asking(**values)
+        mark = Failed(**values) if "failed" in values else Asking(**values)
     except (ValueError, TypeError):
         return None
+    sound = all(isinstance(value, bool if name == "own" else str) for name, value in asdict(mark).items())
+    return mark if sound else None
