@@ -7,7 +7,7 @@ import pytest
 from candle_core.budget.shared import CACHE_DIR
 from candle_core.config import load_config
 from candle_core.kernel import Kernel
-from candle_hookspecs import MissingPluginError
+from candle_hookspecs import ConfigError, MissingPluginError
 
 KEY = "market:info:binance"
 
@@ -49,6 +49,22 @@ async def test_times_are_those_of_the_configuration() -> None:
     kept = await kernel.keeper.peek(KEY)
     assert kept is not None
     assert not kept.fresh
+    await kernel.close()
+
+
+@pytest.mark.parametrize("key", ["ttl", "keep"])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 1e300, "6h"])
+def test_a_time_that_is_none_is_refused_by_its_name(key: str, seconds: object) -> None:
+    with pytest.raises(ConfigError, match=f"'{key}'"):
+        load_config({"cache": {key: seconds}})
+
+
+async def test_the_longest_time_is_of_use() -> None:
+    kernel = Kernel(load_config({"cache": {"ttl": 316_224_000, "keep": 316_224_000}}))
+    await kernel.keeper.put(KEY, b"[]")
+    kept = await kernel.keeper.peek(KEY)
+    assert kept is not None
+    assert kept.fresh
     await kernel.close()
 
 

@@ -1,8 +1,8 @@
 """The tables that are the kernel's own: what may stand in them, and what holds if nothing does."""
 
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
 
 from candle_core.timeframes import parse_timeframe
 
@@ -10,6 +10,9 @@ LOCAL_CACHES: Final = ("memory", "file")
 """Caches that need no extension."""
 LOCAL_BUDGET: Final = "file"
 """The budget's store that needs none."""
+
+_Seconds = Annotated[float, Field(gt=0, le=10 * 366 * 86_400)]
+"""Up to ten years: a moment that is further off cannot be written down as a date."""
 
 
 class Defaults(BaseModel):
@@ -59,8 +62,8 @@ class Caching(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     backend: str = "memory"
-    ttl: PositiveFloat = 6 * 3_600.0
-    keep: PositiveFloat = 7 * 86_400.0
+    ttl: _Seconds = 6 * 3_600.0
+    keep: _Seconds = 7 * 86_400.0
 
 
 class Budgeting(BaseModel):
