@@ -60,9 +60,9 @@ async def test_a_provider_without_a_warm_up_is_asked_for_its_markets(clock: Any,
 async def test_a_listing_is_taken_apart_once(clock: Any, town: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     taken_apart = []
 
-    def counted(value: bytes) -> Any:
+    def counted(exchange: str, value: bytes) -> Any:
         taken_apart.append(len(value))
-        return decode(value)
+        return decode(exchange, value)
 
     monkeypatch.setattr("candle_core.directory.directory.decode", counted)
     cache = LocalCache()

@@ -46,9 +46,9 @@ markets = st.builds(
 )  # fmt: skip
 
 
-@given(st.lists(markets, max_size=4))
+@given(st.lists(markets, min_size=1, max_size=4))
 def test_equal_markets_come_back(listed: list[Market]) -> None:
-    found = decode(encode("upbit", listed))
+    found = decode("upbit", encode("upbit", listed))
     assert found == tuple(listed)
     assert [type(one.price_tick) for one in found] == [type(one.price_tick) for one in listed]
 
@@ -92,14 +92,16 @@ def changed(**values: Any) -> bytes:
         changed(base=None),
         changed(listed="yesterday"),
         changed(extra=[]),
+        encode("upbit", []),
+        encode("binance", [BITCOIN]),
     ],
 )
 def test_what_is_damaged_or_of_another_version_is_absent(value: bytes) -> None:
-    assert decode(value) is None
+    assert decode("upbit", value) is None
 
 
 def test_the_sound_one_of_these_is_there() -> None:
-    assert decode(changed(status="HALTED")) is not None
+    assert decode("upbit", changed(status="HALTED")) is not None
 
 
 def test_precision_is_found_by_either_name() -> None:

@@ -230,7 +230,7 @@ class Directory:
         before = self._names.get(name)
         if before is not None and before.value == kept.value:
             return before
-        if (markets := decode(kept.value)) is None:
+        if (markets := decode(name, kept.value)) is None:
             return None
         self._names[name] = Names(kept.value, markets)
         return self._names[name]

@@ -58,12 +58,13 @@ def encode(exchange: str, markets: Iterable[Market]) -> bytes:
     return _json({"version": VERSION, "exchange": exchange.lower(), "markets": listed})
 
 
-def decode(value: bytes) -> tuple[Market, ...] | None:
-    """The markets that were encoded; None for anything that `encode` of this version did not write."""
+def decode(exchange: str, value: bytes) -> tuple[Market, ...] | None:
+    """The markets of this exchange that were encoded; None for anything that is no listing of it in this version."""
     try:
-        return _reader().validate_json(value).markets
+        found = _reader().validate_json(value)
     except ValidationError:
         return None
+    return found.markets if found.markets and found.exchange == exchange.lower() else None
 
 
 def encode_precision(exchange: str, markets: Iterable[Market]) -> bytes:
