@@ -228,6 +228,18 @@ async def test_what_was_kept_goes_on_to_answer(clock: Any, town: Any, three: Cal
         assert isinstance(listing.error, AuthenticationError)
 
 
+async def test_who_has_just_failed_is_given_its_pause_unless_told_otherwise(clock: Any, town: Any) -> None:
+    async with candle_core.open(MEMORY | TOWNS | {"cache": {"ttl": 60.0}}, clock=clock) as candles:
+        await candles.warm_up(["town"])
+        clock.ms += 90_000
+        town.instances["town"].error = AuthenticationError("Invalid API key")
+        results = [await candles.warm_up(["town"]) for _ in range(3)]
+        assert asked(town)["town"] == ["warmup"] * 2
+        assert [result.exchanges[0].stale for result in results] == [True] * 3
+        await candles.warm_up(["town"], force=True)
+        assert asked(town)["town"] == ["warmup"] * 3
+
+
 async def test_an_exchange_without_a_plugin_fails_alone(clock: Any, town: Any) -> None:
     async with candle_core.open(MEMORY, clock=clock) as candles:
         result = await candles.warm_up(["town", "twon"])
@@ -289,6 +301,15 @@ async def test_progress_is_told_as_each_ends(clock: Any, town: Any, three: Calla
         "town": True, "harbour": False, "village": False,
     }  # fmt: skip
     assert told[-1].exchange.exchange == "village"
+
+
+async def test_an_error_of_the_callback_is_its_own(clock: Any, town: Any) -> None:
+    def refuse(_: WarmupProgress) -> None:
+        raise ZeroDivisionError
+
+    async with candle_core.open(MEMORY | TOWNS, clock=clock) as candles:
+        with pytest.raises(ZeroDivisionError):
+            await candles.warm_up(progress_callback=refuse)
 
 
 async def test_extensions_hear_of_it(clock: Any, town: Any, three: Callable[..., Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from candle_core.directory import Listing
 from candle_core.kernel import Kernel
+from candle_core.pipeline import first_error
 from candle_core.warmup.choice import chosen
 from candle_hookspecs import (
     BadInputError,
@@ -55,9 +56,12 @@ async def warm_up(
             callback(WarmupProgress(exchange=found, done=done, total=len(wanted)))
         return found
 
-    # None of them raises what is an exchange's own; so an error is a defect or the end of all, and ends the others.
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(name, accounts)) for name, accounts in wanted.items()]
+    # None of them raises what is an exchange's own; so an error is a defect or the callback's, and ends the others.
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(name, accounts)) for name, accounts in wanted.items()]
+    except BaseExceptionGroup as errors:
+        raise first_error(errors) from None
     result = WarmupResult(exchanges=tuple(task.result() for task in tasks), seconds=time.perf_counter() - began)
     if result.failed:
         _log.warning("some exchanges failed; warmed up: %d/%d", len(result.refreshed), len(wanted))
@@ -104,7 +108,9 @@ async def _prepare(kernel: Kernel, name: str, *, force: bool) -> Listing:
     """What the first piece of work at an exchange needs: its session, clock, markets and calendar."""
     provider = kernel.provider(name)
     known = await kernel.directory.known(name)
-    ends_soon = known is not None and kernel.clock.now() - known.at > kernel.config.cache.ttl * 1000 - SOON
+    # What is not believed any more is asked for without insisting: who has just failed is given its pause.
+    ends = None if known is None or not known.fresh else known.at + kernel.config.cache.ttl * 1000
+    ends_soon = ends is not None and kernel.clock.now() > ends - SOON
     listing = await kernel.directory.listing(name, refresh=force or ends_soon)
     await kernel.directory.ensure_precision(listing)
     if provider.capabilities.timeframes:
