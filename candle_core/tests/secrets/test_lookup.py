@@ -128,6 +128,12 @@ def test_an_empty_one_is_none(kept: str, tmp_path: Path, monkeypatch: pytest.Mon
         settings(key={kept: name})
 
 
+@pytest.mark.parametrize("name", ["~no-such-user/key", "a\0b", "/proc/self"])
+def test_a_path_that_is_none(name: str) -> None:
+    with pytest.raises(ConfigError, match="cannot read the file"):
+        settings(key={"file": name})
+
+
 @pytest.mark.parametrize("written", ["text", 3, {}, {"env": "A", "file": "b"}, {"user": "u"}, {"keyring": "a", "x": 1}])
 def test_what_is_no_source(written: Any) -> None:
     assert SecretSource.read(written) is None

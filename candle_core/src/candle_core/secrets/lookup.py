@@ -94,6 +94,8 @@ class SecretSource:
             raise ConfigError(f"cannot read {self.label()}: {error.strerror}") from None
         except UnicodeDecodeError:
             raise ConfigError(f"{self.label()} is no text in UTF-8") from None
+        except (RuntimeError, ValueError) as error:  # the home of a user that is none; a character that no path has
+            raise ConfigError(f"cannot read {self.label()}: {error}") from None
 
     def _in_keyring(self, user: str) -> str:
         keyring = _keyring()
