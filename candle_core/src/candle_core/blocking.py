@@ -18,7 +18,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from candle_core import coordinator, manager, warmup
 from candle_core.coordinator import LargeCandleRequest, profiles
-from candle_hookspecs import Clock
+from candle_hookspecs import BadInputError, Clock
 
 _Asynchronous = TypeVar("_Asynchronous")
 _Asynchronous_co = TypeVar("_Asynchronous_co", covariant=True)
@@ -114,7 +114,28 @@ class Candles:
 
     def __init__(self, asynchronous: manager.Candles, portal: BlockingPortal) -> None:
         self.asynchronous = asynchronous
-        self.portal = portal
+        self._portal: BlockingPortal | None = portal
+        self._process = os.getpid()
+
+    @property
+    def portal(self) -> BlockingPortal:
+        """The way to the event loop on which it runs.
+
+        Raises:
+            BadInputError: it is closed; or this process was forked off from the one that opened it, where its thread
+                stayed.
+        """
+        if self._portal is None:
+            raise BadInputError("this candle manager is closed; open another one by candle_core.blocking.open")
+        if self._process != os.getpid():
+            raise BadInputError(
+                f"this was opened by process {self._process}, and process {os.getpid()} was forked off from it;"
+                " open one in each process"
+            )
+        return self._portal
+
+    def _close(self) -> None:
+        self._portal = None
 
     markets = _Blocking(manager.Candles.markets)
     precision = _Blocking(manager.Candles.precision)
@@ -235,7 +256,7 @@ class ExchangeService:
         self._candles = source if isinstance(source, Candles) else None
         self._stack = ExitStack()
         self._process = 0
-        _at_exit(self._end)
+        _at_exit(self.close)
 
     refresh_api_based_market_info = _Blocking(warmup.ExchangeService.refresh_api_based_market_info)
     warm_up_market_precision_cache = _Blocking(warmup.ExchangeService.warm_up_market_precision_cache)
@@ -254,22 +275,20 @@ class ExchangeService:
         return self._opened().portal
 
     def close(self) -> None:
-        """Close what it opened itself; a later call opens it again."""
+        """Close what it opened itself; a later call opens it again.
+
+        Nothing happens in a process that was forked off: the thread that would do it is not there.
+        """
         with self._lock:
-            if not isinstance(self._source, Candles):
+            if self._process == os.getpid():
                 self._candles = None
-            self._stack.close()
+                self._stack.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None:
         self.close()
-
-    def _end(self) -> None:
-        """Close, but not in a process that was forked off: the thread that would do it is not there."""
-        if self._process == os.getpid():
-            self.close()
 
     def _opened(self) -> Candles:
         with self._lock:
@@ -286,4 +305,8 @@ def open(config: str | Path | Mapping[str, Any] | None = None, *, clock: Clock |
         start_blocking_portal("asyncio") as portal,
         portal.wrap_async_context_manager(manager.open(config, clock=clock)) as candles,
     ):
-        yield Candles(candles, portal)
+        twin = Candles(candles, portal)
+        try:
+            yield twin
+        finally:
+            twin._close()

@@ -81,6 +81,7 @@ def test_one_account(town: Any, service: blocking.ExchangeService, name: str, ac
         ("nobody", ["'nobody'", "there are: mine, yours, old, ours"]),
         ("old", ["'old' is not active", "active = true"]),
         (Account(name="gone", exchange="town", active=False), ["'gone' is not active"]),
+        (None, ["None is no account", "[[accounts]]"]),
     ],
 )
 def test_an_account_that_cannot_be_used(
@@ -175,6 +176,13 @@ def test_it_opens_when_it_is_first_called_and_again_when_it_was_closed(town: Any
     service.close()
 
 
+def test_on_a_manager_that_was_closed(town: Any) -> None:
+    with blocking.open(ACCOUNTS) as candles:
+        service = blocking.ExchangeService(candles)
+    with pytest.raises(BadInputError, match="is closed; open another one"):
+        service.refresh_api_based_market_info()
+
+
 def test_any_thread_may_call_it(town: Any, service: blocking.ExchangeService) -> None:
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(lambda _: service.warm_up_all_market_info("mine"), range(8)))
@@ -199,7 +207,7 @@ def test_who_forgets_to_close_it_ends_in_good_order(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
 
 
-def test_a_fork_of_a_program_that_opened_it_ends_too(tmp_path: Path) -> None:
+def test_a_fork_of_a_program_that_opened_it_is_told_so_and_ends(tmp_path: Path) -> None:
     """As web servers do with their workers; the thread with the event loop stays behind."""
     script = (
         "import os, warnings\nwarnings.simplefilter('ignore')\n"
@@ -208,8 +216,13 @@ def test_a_fork_of_a_program_that_opened_it_ends_too(tmp_path: Path) -> None:
         "assert service.warm_up_supported_exchanges_cache()['success']\n"
         "child = os.fork()\n"
         "if child:\n    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        "else:\n"
+        "    for _ in range(2):\n"
+        "        try:\n            service.refresh_api_based_market_info()\n"
+        "        except Exception as error:\n            print(type(error).__name__, str(error)[:14], flush=True)\n"
+        "        service.close()\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
-    assert (done.returncode, done.stdout) == (0, "0\n"), done
+    assert (done.returncode, done.stdout) == (0, 2 * "BadInputError this was opene\n" + "0\n"), done

@@ -46,6 +46,8 @@ def account_of(config: Config, account: Account | str) -> str:
         BadInputError: there is none of that name, or it is not active.
     """
     found: Account | AccountTable
+    if not isinstance(account, str | Account):
+        raise BadInputError(f"{account!r} is no account; give its name in [[accounts]], or an Account")
     if isinstance(account, str):
         known = {one.name: one for one in config.accounts}
         if account not in known:
