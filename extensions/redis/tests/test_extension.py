@@ -57,3 +57,10 @@ async def test_a_url_may_come_from_the_environment_and_is_never_shown(
     assert "nted" not in f"{caught.value!r} {caught.value.__cause__!r}"
     settings = RedisSettings(url="redis://:planted@localhost")
     assert "planted" not in f"{settings!r} {settings}"
+
+
+@pytest.mark.parametrize("number", ["candles", "1/2", "-1"])
+def test_a_database_that_is_no_number_is_not_taken_for_another(number: str) -> None:
+    with pytest.raises(ValueError, match="write redis://"):
+        RedisSettings(url=f"redis://localhost/{number}")
+    assert RedisSettings(url="redis://localhost/12/").url.get_secret_value().endswith("/12/")

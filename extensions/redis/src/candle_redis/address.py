@@ -1,6 +1,7 @@
 """Where a Redis is. Its password is used, and never shown."""
 
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from redis.backoff import NoBackoff
@@ -20,6 +21,9 @@ def place(url: SecretStr) -> str:
     """
     try:
         parts: dict[str, Any] = dict(parse_url(url.get_secret_value()))  # type: ignore[no-untyped-call]
+        number = "" if "path" in parts else urlsplit(url.get_secret_value()).path.strip("/")
+        if number and not number.isdecimal():  # the library would take 0 for a name, and 12 for 1/2
+            raise ValueError
     except ValueError:
         raise ConfigError(
             f"this is no address of a Redis: write {_FORMS}; special characters of a password as in %2F for /"
