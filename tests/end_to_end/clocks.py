@@ -1,9 +1,14 @@
-"""Clocks for the kernel: one that lies about the hour, one that runs fast."""
+"""Clocks for the kernel: one that lies about the hour, one that runs fast, one that no machine is too slow for."""
 
 import asyncio
+import math
 import time
 
-from candle_hookspecs import to_ms
+import pytest
+
+from candle_core.budget import Budget
+from candle_hookspecs import Costs, Priority, to_ms
+from candle_testkit.sandbox import Sandbox
 
 
 class StandingClock:
@@ -32,3 +37,32 @@ class FastClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self.factor)
+
+
+class PatientClock:
+    """The clock of a sandbox whose own speed is 0, as this machine's: time goes on only where somebody sleeps.
+
+    And then not before all that has passed a gate has arrived at the sandbox. So when a request leaves, when it arrives
+    and whether it is refused depend on the kernel's waits alone, and not on how fast or busy this machine is.
+    Meanwhile the sandbox's ledger must not be cleared.
+    """
+
+    def __init__(self, sandbox: Sandbox, patch: pytest.MonkeyPatch) -> None:
+        self._sandbox = sandbox
+        self._passed = 0
+        spend = Budget.spend
+
+        async def counted(budget: Budget, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
+            await spend(budget, costs, priority)
+            self._passed += 1
+
+        patch.setattr(Budget, "spend", counted)
+
+    def now(self) -> int:
+        return self._sandbox.clock.now()
+
+    async def sleep(self, seconds: float) -> None:
+        wake = self.now() + math.ceil(seconds * 1000)
+        while self._sandbox.ledger.count() < self._passed:  # noqa: ASYNC110 - no event tells that it arrived
+            await asyncio.sleep(0.001)
+        self._sandbox.clock.set(max(wake, self.now()))

@@ -30,7 +30,7 @@ class Request:
     """One request that came over the wire; ``at`` is the sandbox clock (UTC ms), ``elapsed`` real seconds since start.
 
     ``limit`` is what it was charged to; ``rows`` the number of candles really sent; ``fault`` the kind of fault that
-    struck it.
+    struck it; ``under_way`` how many of the exchange's requests were being answered as it came in, itself included.
     """
 
     number: int
@@ -45,6 +45,7 @@ class Request:
     limit: str = ""
     rows: int | None = None
     fault: str | None = None
+    under_way: int = 1
 
 
 class Ledger:

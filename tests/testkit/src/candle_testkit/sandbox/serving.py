@@ -64,6 +64,7 @@ class Wire(ABC):
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
+        self._under_way = 0
 
     @abstractmethod
     def routes(self) -> list[web.RouteDef]:
@@ -107,6 +108,13 @@ class Wire(ABC):
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One request, from latency to the last byte."""
+        self._under_way += 1
+        try:
+            return await self._handle(request, self._under_way)
+        finally:
+            self._under_way -= 1
+
+    async def _handle(self, request: web.Request, under_way: int) -> web.StreamResponse:
         exchange = self.exchange
         if exchange.config.latency_ms:
             await asyncio.sleep(exchange.config.latency_ms / 1000)
@@ -127,6 +135,7 @@ class Wire(ABC):
             status=0 if fault and fault.kind == "reset" else answer.status, at=now,
             elapsed=time.monotonic() - exchange.started, address=address, limit=quota.name,
             rows=None if answer.rows is None else len(answer.rows), fault=fault.kind if fault else None,
+            under_way=under_way,
         )  # fmt: skip
         if fault and fault.kind == "reset" and request.transport is not None:
             request.transport.abort()
