@@ -22,7 +22,7 @@ from candle_prometheus.metrics import Metrics
 from candle_testkit.sandbox import MarketConfig, Sandbox, SandboxConfig
 
 KLINES = "/api/v3/klines"
-START, END = "2024-01-01", "2024-01-15"
+START, MIDDLE, END = "2024-01-01", "2024-01-08", "2024-01-15"
 CANDLES = {"exchange": "BINANCE", "kind": "candles", "source": "rest"}
 
 
@@ -79,13 +79,15 @@ async def test_what_is_scraped_is_what_the_ledger_holds(sandbox: Sandbox, tmp_pa
     async with candle_core.open(tables(sandbox, tmp_path, port)) as candles:
         done = asyncio.Event()
         watching = asyncio.create_task(watch(done))
+        await candles.collect_candles_only("BTC/USDT", "1m", start=START, end=MIDDLE)
+        middle, asked_by_then = await scrape(port), sandbox.ledger.count(KLINES)
         summary = await candles.collect_candles_only("BTC/USDT", "1m", start=START, end=END)
         done.set()
         await watching
         last = await scrape(port)
     asked = sandbox.ledger.requests(KLINES)
     assert seen == sorted(seen)
-    assert len({value for value in seen if 0 < value < len(asked)}) > 0, "scraped in the middle of it"
+    assert 0 < middle.value("candle_requests_total", **CANDLES) == asked_by_then < len(asked)
     assert last.type.startswith("text/plain")
     assert last.value("candle_requests_total", **CANDLES) == len(asked)
     assert last.value("candle_rows_total", **CANDLES) == sum(request.rows or 0 for request in asked)
@@ -93,9 +95,9 @@ async def test_what_is_scraped_is_what_the_ledger_holds(sandbox: Sandbox, tmp_pa
     assert last.value("candle_request_seconds_count", **CANDLES) == len(asked)
     assert last.value("candle_request_seconds_bucket", **CANDLES, le="+Inf") == len(asked)
     assert 0 < last.value("candle_request_seconds_sum", **CANDLES) < 60
-    assert last.value("candle_bytes_total", **CANDLES) > 50 * summary.collected_count
-    assert last.value("candle_saved_rows_total", exchange="BINANCE") == summary.collected_count == 14 * 1440
-    assert last.value("candle_events_total", event="collection.finished") == 1
+    assert last.value("candle_bytes_total", **CANDLES) > 50 * summary.db_records_count
+    assert last.value("candle_saved_rows_total", exchange="BINANCE") == summary.db_records_count == 14 * 1440
+    assert last.value("candle_events_total", event="collection.finished") == 2
     assert last.value("candle_request_errors_total") == 0
     assert "BTC" not in last.text, "no label names a symbol"
 
