@@ -164,12 +164,12 @@ async def test_the_event_loop_goes_on_while_somebody_else_holds_the_file(
     with closing(sqlite3.connect(cache.path, isolation_level=None)) as database:
         database.execute("BEGIN EXCLUSIVE")
         call = asyncio.create_task(cache.set("a", b"2", 60))
-        longest, last = 0.0, time.perf_counter()
+        turns = 0
         while not call.done():
             await asyncio.sleep(0.001)
-            longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
+            turns += 1
         with pytest.raises(CacheUnavailableError, match="locked"):
             await call
-    assert longest < 0.2, "seconds for which the loop stood still"
+    assert turns > 5, "it did not stand still"
     await cache.set("a", b"2", 60)
     assert await cache.get("a") == b"2"

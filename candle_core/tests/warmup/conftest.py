@@ -24,6 +24,7 @@ class Plain:
     def __init__(self, settings, context):
         self.context = context
         self.asked, self.new, self.error, self.seconds, self.empty = [], [], None, 0.0, False
+        self.meeting = None
         instances[context.name] = self
 
     @hookimpl
@@ -33,6 +34,8 @@ class Plain:
 
     async def listed(self):
         await asyncio.sleep(self.seconds)
+        if self.meeting is not None:
+            await self.meeting.wait()
         if self.error is not None:
             raise self.error
         names = [] if self.empty else [f"C{number}" for number in range(1000)] + self.new
