@@ -102,8 +102,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def candle(folder: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Candle]:
-    """Type a command into this process."""
+def candle(folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Candle]:
+    """Type a command into this process, in which nobody hesitates before asking again."""
+    monkeypatch.setattr("candle_core.retry.FIRST_DELAY", 0.001)
     root = logging.getLogger()
     before = root.handlers[:], root.level
 

@@ -12,6 +12,7 @@ import pytest
 import candle_core
 from candle_hookspecs import MarketStatus, to_ms
 from candle_testkit.sandbox import Limits, MarketConfig, OffGrid, Sandbox, SandboxConfig
+from providers.ccxt.tests.clocks import JumpingClock
 
 NOW: Final = "2024-03-10T12:34:30.500"
 COLUMNS: Final = "open_time, open, high, low, close, volume"
@@ -63,7 +64,7 @@ async def collected(
     # One after the other, so that the facts come in the same order.
     tables = {"storage": {"path": str(path)}, "collect": {"concurrency": 1}, "providers": provider}
     sandbox.ledger.clear()
-    async with candle_core.open(tables) as candles:
+    async with candle_core.open(tables, clock=JumpingClock()) as candles:
         await candles.collect_candles_only(market, timeframe, exchange=exchange, tradetype="SPOT", start=start, end=end)
     asked = [one for one in sandbox.ledger.requests() if one.rows is not None]
     with closing(sqlite3.connect(path)) as connection:

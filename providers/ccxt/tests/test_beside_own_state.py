@@ -16,6 +16,7 @@ from candle_core.coordinator import (
 )
 from candle_hookspecs import BadRequestError, to_ms
 from candle_testkit.sandbox import Limits, MarketConfig, Sandbox, SandboxConfig
+from providers.ccxt.tests.clocks import JumpingClock
 
 NOW: Final = "2024-03-10T12:34:30.500"
 E8: Final = 10**8
@@ -51,7 +52,7 @@ def sandbox(exchanges: Sandbox) -> Sandbox:
 
 def opened(sandbox: Sandbox, exchange: str, **table: Any) -> Any:
     tables = {"storage": {"backend": "memory"}, "providers": {exchange: {"rest_url": sandbox.url, **table}}}
-    return candle_core.open(tables)
+    return candle_core.open(tables, clock=JumpingClock())
 
 
 def through(sandbox: Sandbox, exchange: str) -> Any:

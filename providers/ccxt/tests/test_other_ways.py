@@ -12,6 +12,7 @@ import pytest
 import candle_core
 from candle_hookspecs import BadRequestError, to_ms
 from candle_testkit.sandbox import Limits, MarketConfig, Sandbox, SandboxConfig
+from providers.ccxt.tests.clocks import JumpingClock
 
 NOW: Final = "2024-03-10T12:34:30.500"
 MINUTE: Final = 60_000
@@ -43,7 +44,8 @@ class World:
         """
         provider = {exchange: {"plugin": "ccxt", "rest_url": self.sandbox.url, "tradetypes": ["SPOT"], **table}}
         self.sandbox.ledger.clear()
-        async with candle_core.open({"storage": {"path": str(self.path)}, "providers": provider}) as candles:
+        tables = {"storage": {"path": str(self.path)}, "providers": provider}
+        async with candle_core.open(tables, clock=JumpingClock()) as candles:
             await candles.collect_candles_only(market, "1m", exchange=exchange, tradetype="SPOT", start=start, end=end)
         asked = Counter(one.path for one in self.sandbox.ledger.requests())
         assert {path: asked.pop(path, 0) for path in LISTING[exchange]} == LISTING[exchange]

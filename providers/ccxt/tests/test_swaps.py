@@ -15,6 +15,7 @@ from candle_core.coordinator import (
 )
 from candle_hookspecs import to_ms
 from candle_testkit.sandbox import Limits, MarketConfig, Sandbox, SandboxConfig
+from providers.ccxt.tests.clocks import JumpingClock
 
 NOW: Final = "2024-03-10T12:34:30.500"
 SWAP, FUTURE = "BTC/USDT:USDT", "BTC/USDT:USDT-261225"
@@ -44,7 +45,8 @@ def sandbox(exchange: Sandbox) -> Sandbox:
 
 def opened(sandbox: Sandbox, **tables: Any) -> Any:
     okx = {"plugin": "ccxt", "rest_url": sandbox.url}
-    return candle_core.open({"storage": {"backend": "memory"}, "providers": {"okx": okx}, **tables})
+    tables = {"storage": {"backend": "memory"}, "providers": {"okx": okx}, **tables}
+    return candle_core.open(tables, clock=JumpingClock())
 
 
 async def test_contracts_are_listed_with_what_tells_them_apart(sandbox: Sandbox) -> None:
