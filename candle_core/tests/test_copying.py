@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import candle_core
-from candle_core.copying import CHUNK
 from candle_core.kernel import Kernel
 from candle_hookspecs import (
     REQUIRED_COLUMNS,
@@ -49,6 +48,8 @@ from .conftest import Install
 
 MINUTE = 60_000
 BEGIN = 1_704_067_200_000  # 2024-01-01
+CHUNK = 4_000
+"""Candles that are copied at once; fewer than usually, so that there are several such pieces in little time."""
 ROWS = 2 * CHUNK + 5_000
 SYMBOLS = [Symbol("CRYPTO", "ONE", "SPOT", base, "USDT", "1m") for base in ("BTC", "ETH")]
 MOMENTS = [BEGIN + day * 86_400_000 for day in (30, 31, 32, 33)]
@@ -132,6 +133,11 @@ class Watch:
 
 
 Open = Callable[..., Awaitable[candle_core.Candles]]
+
+
+@pytest.fixture(autouse=True)
+def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("candle_core.copying.CHUNK", CHUNK)
 
 
 @pytest.fixture
