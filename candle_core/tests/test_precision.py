@@ -342,6 +342,13 @@ async def test_the_exchange_must_be_known(clock: Any, exchange: Any) -> None:
             await candles.precision("BTC/USDT")
 
 
+@pytest.mark.parametrize("name", ["", "  "])
+async def test_no_name_at_all(clock: Any, exchange: Any, name: str) -> None:
+    async with candle_core.open({"storage": {"backend": "memory"}}, clock=clock) as candles:
+        with pytest.raises(BadInputError, match=f"{name!r} names no market"):
+            await candles.precision(name, exchange="EXCH", tradetype="SPOT")
+
+
 def test_the_blocking_twin(clock: Any, exchange: Any) -> None:
     with blocking.open(CONFIG, clock=clock) as candles:
         assert candles.precision("BTC/USDT").market.native_id == candles.markets("FAKE")[0].native_id

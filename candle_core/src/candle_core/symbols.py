@@ -67,6 +67,8 @@ class Catalogue:
             symbol = Symbol.parse(symbol)
         if isinstance(symbol, Symbol):
             return _query_of(symbol, timeframe, exchange, tradetype)
+        if not symbol.strip():
+            raise BadInputError(f"{symbol!r} names no market; give its symbol, such as 'BTC/USDT'")
         defaults = self._kernel.config.defaults
         tradetype = tradetype or _contract_kind(symbol)
         if tradetype is None and exchange and exchange.upper() != (defaults.exchange or exchange).upper():

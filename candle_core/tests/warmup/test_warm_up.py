@@ -75,6 +75,14 @@ def test_who_is_meant(tables: dict[str, Any], named: list[str] | str, expected: 
     assert {exchange: len(names) for exchange, names in found.items()} == expected
 
 
+@pytest.mark.parametrize("name", ["", "  ", 5, None])
+def test_what_is_no_name(name: Any) -> None:
+    from candle_core.config import load_config
+
+    with pytest.raises(BadInputError, match=f"{name!r} is no name of an exchange"):
+        chosen(load_config(MEMORY | TOWNS), ["town", name])
+
+
 async def test_nobody_is_meant(clock: Any) -> None:
     async with candle_core.open(MEMORY, clock=clock) as candles:
         with pytest.raises(ConfigError, match=r"name one, or write \[\[accounts\]\]"):

@@ -13,11 +13,14 @@ def chosen(config: Config, exchanges: Iterable[str] = ()) -> Mapping[str, tuple[
     else that of ``[defaults]``.
 
     Raises:
-        ConfigError: there is none of all these.
+        ConfigError: there is none of all these. BadInputError: something that is named is no name.
     """
     accounts = by_exchange(config)
     default = config.defaults.exchange
     named = [exchanges] if isinstance(exchanges, str) else [*exchanges]
+    for name in named:
+        if not isinstance(name, str) or not name.strip():
+            raise BadInputError(f"{name!r} is no name of an exchange; write one such as 'binance'")
     names = named or [*accounts] or [*config.providers] or ([default] if default else [])
     if not names:
         raise ConfigError(
