@@ -75,7 +75,7 @@ def test_who_is_meant(tables: dict[str, Any], named: list[str] | str, expected: 
     assert {exchange: len(names) for exchange, names in found.items()} == expected
 
 
-@pytest.mark.parametrize("name", ["", "  ", 5, None])
+@pytest.mark.parametrize("name", ["", "  ", " town", 5, None])
 def test_what_is_no_name(name: Any) -> None:
     from candle_core.config import load_config
 

@@ -19,7 +19,7 @@ def chosen(config: Config, exchanges: Iterable[str] = ()) -> Mapping[str, tuple[
     default = config.defaults.exchange
     named = [exchanges] if isinstance(exchanges, str) else [*exchanges]
     for name in named:
-        if not isinstance(name, str) or not name.strip():
+        if not name or name != str(name).strip():
             raise BadInputError(f"{name!r} is no name of an exchange; write one such as 'binance'")
     names = named or [*accounts] or [*config.providers] or ([default] if default else [])
     if not names:
