@@ -25,7 +25,7 @@ def build(tmp_path: Path, account: Account | None, name: str = "okx", **table: A
 
 def test_a_route_that_wants_a_key_is_signed_with_it(tmp_path: Path) -> None:
     provider = build(tmp_path, Account(name="main", exchange="okx", **KEYS))
-    headers = provider._ccxt.sign("asset/currencies", ["private"])["headers"]
+    headers = provider._site.ccxt.sign("asset/currencies", ["private"])["headers"]
     # https://www.okx.com/docs-v5/en/#overview-rest-authentication
     signed = f"{headers['OK-ACCESS-TIMESTAMP']}GET/api/v5/asset/currencies"
     signature = base64.b64encode(hmac.digest(b"the-secret", signed.encode(), hashlib.sha256)).decode()
@@ -36,12 +36,14 @@ def test_a_route_that_wants_a_key_is_signed_with_it(tmp_path: Path) -> None:
 
 def test_a_route_that_wants_none_is_sent_none(tmp_path: Path) -> None:
     provider = build(tmp_path, Account(name="main", exchange="okx", **KEYS))
-    assert "the-" not in repr(provider._ccxt.sign("market/history-candles", ["public"], params={"instId": "BTC-USDT"}))
+    assert "the-" not in repr(
+        provider._site.ccxt.sign("market/history-candles", ["public"], params={"instId": "BTC-USDT"})
+    )
 
 
 def test_without_an_account_or_without_keys_there_is_none(tmp_path: Path) -> None:
     for account in (None, Account(name="main", exchange="okx")):
-        exchange = build(tmp_path, account)._ccxt
+        exchange = build(tmp_path, account)._site.ccxt
         assert not exchange.check_required_credentials(False)
 
 

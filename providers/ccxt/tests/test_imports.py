@@ -45,7 +45,7 @@ def test_who_imports_ccxt_afterwards_has_all_of_it() -> None:
     after = (
         BUILD
         + """
-    mine = type(build('kraken')._ccxt).__mro__
+    mine = type(build('kraken')._site.ccxt).__mro__
     import ccxt
     import ccxt.async_support
     assert ccxt.binance().id == "binance" and "kraken" in ccxt.exchanges

@@ -139,6 +139,23 @@ def test_every_exchange_of_ccxt_is_described(tmp_path: Path) -> None:
     assert ours >= 90
 
 
+def test_markets_are_put_together_by_their_kind_however_they_are_mixed(tmp_path: Path) -> None:
+    bases = [f"C{number:03}" for number in range(150)]
+    mixed = [
+        Market(
+            archetype="CRYPTO", exchange="BINANCE", tradetype=tradetype, base=base, quote="USDT", settle=settle,
+            native_id=f"{base}{tradetype}", ccxt_symbol=f"{base}/USDT:{settle}",
+        )
+        for base in bases
+        for tradetype, settle in (("SPOT", ""), ("SWAP", "USDT"))
+    ]  # fmt: skip
+    calls = build(tmp_path, "binance").candle_split(FetchRequest(kind=Kind.TICKERS, markets=tuple(mixed)))
+    assert calls is not None
+    told = [(call.markets[0].tradetype, [market.base for market in call.markets]) for call in calls]
+    assert told == [(kind, part) for kind in ("SPOT", "SWAP") for part in (bases[:100], bases[100:])]
+    assert all(len({market.tradetype for market in call.markets}) == 1 for call in calls)
+
+
 def test_what_ccxt_says_of_some(tmp_path: Path) -> None:
     """By hand from ccxt 4.5.90's own `describe`."""
     kraken = build(tmp_path, "kraken").capabilities
@@ -184,7 +201,7 @@ async def test_a_listing_that_the_candles_need_is_paid_beside_them(sandbox: Sand
 async def test_what_costs_more_than_the_limit_is_paid_in_parts(sandbox: Sandbox, opened: Opened) -> None:
     gate = OpenGate()
     async with opened("kraken", sandbox.url, gate) as provider:
-        provider._ccxt.calculate_rate_limiter_cost = lambda *_: 3.0  # dearer than the 1.2 of its limit
+        provider._site.ccxt.calculate_rate_limiter_cost = lambda *_: 3.0  # dearer than the 1.2 of its limit
         await provider.candle_warmup(WarmupScope())
     assert [costs["cost"] for costs in gate.spent] == pytest.approx([1.2, 1.2, 0.6])
 
@@ -201,7 +218,7 @@ async def test_ccxt_neither_waits_nor_repeats(sandbox: Sandbox, opened: Opened) 
         start = asyncio.get_running_loop().time()
         await asyncio.gather(*(provider.candle_fetch(wanted) for _ in range(20)))
         # Its own throttle would let fifty a second pass at this cost, one after the other.
-        assert not provider._ccxt.enableRateLimit
+        assert not provider._site.ccxt.enableRateLimit
         assert asyncio.get_running_loop().time() - start < 5
 
 

@@ -1,22 +1,17 @@
 """Any exchange that ccxt knows: markets, candles, tickers, order books, trades, the exchange's clock."""
 
-import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
-from itertools import groupby
 from typing import Any, Final, Literal
 
-import aiohttp
 from pydantic import AnyHttpUrl, Field, PositiveFloat
 
 from candle_ccxt import describe, markets, state, trades
-from candle_ccxt.calls import COST, Call, calling
-from candle_ccxt.errors import PAUSE, translated
-from candle_ccxt.exchange import configuration, metered, redirected, session
+from candle_ccxt.exchange import configuration, metered, redirected
 from candle_ccxt.loading import load
 from candle_ccxt.paging import KNOWN, WAYS, Heard, Paging
 from candle_ccxt.rows import batch_of
+from candle_ccxt.site import Site
 from candle_hookspecs import (
     BadRequestError,
     CandleBatch,
@@ -24,12 +19,10 @@ from candle_hookspecs import (
     FetchRequest,
     Kind,
     Market,
-    MarketGoneError,
     MarketInfo,
     MarketQuery,
     Page,
     PluginContext,
-    RateLimitedError,
     WarmupScope,
     hookimpl,
 )
@@ -79,17 +72,17 @@ class CcxtProvider:
 
     def __init__(self, settings: Settings, context: PluginContext) -> None:
         self.settings, self.context = settings, context
-        self._listed_at: int | None = None
-        self._listing = asyncio.Lock()
-        self._session: aiohttp.ClientSession | None = None
         self._id = settings.exchange or context.name
         self._paging: Paging = WAYS[settings.paging or KNOWN.get(self._id, "bounded")]
+        self._there: Site | None = None
         if self._id == OWN_NAME:
             self.capabilities = describe.nothing()
             return
         exchange = metered(load(self._id), context)(configuration(settings.timeout, settings.options, context.account))
         if not exchange.has.get("fetchOHLCV") or not describe.timeframes(exchange):
-            raise ConfigError(f"ccxt has no candles of {self._id!r}")
+            raise ConfigError(
+                f"ccxt has no candles of {self._id!r}; name an exchange whose `has['fetchOHLCV']` is true"
+            )
         self._tradetypes: tuple[str, ...] = settings.tradetypes or describe.tradetypes(exchange)
         self._most = settings.page_limit or describe.page_size(exchange, self._tradetypes)
         self._trade_way = trades.way_of(self._id, settings.trades, settings.trades_limit)
@@ -100,7 +93,7 @@ class CcxtProvider:
         exchange.options.update(describe.parts_to_list(exchange, self._tradetypes))
         if settings.rest_url is not None:
             exchange.urls["api"] = redirected(exchange.urls["api"], str(settings.rest_url))
-        self._ccxt = exchange
+        self._there = Site(exchange, context, self._id)
 
     # ── market data ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -119,12 +112,16 @@ class CcxtProvider:
             return [self._trade_way.call(replace(request, markets=(one,))) for one in request.markets]
         if kind is Kind.ORDERBOOKS:
             request = replace(request, limit=min(request.limit, able.most_rows(kind)))
-        most, calls = able.most_markets(kind), list[FetchRequest]()
         # Exchanges tell different kinds of market on different routes, and ccxt asks one of them in a call.
-        for _, group in groupby(request.markets, key=lambda market: (market.tradetype, market.settle)):
-            alike = tuple(group)
-            calls += [replace(request, markets=alike[at : at + most]) for at in range(0, len(alike), most)]
-        return calls
+        alike: dict[tuple[str, str], list[Market]] = {}
+        for market in request.markets:
+            alike.setdefault((market.tradetype, market.settle), []).append(market)
+        most = able.most_markets(kind)
+        return [
+            replace(request, markets=tuple(some[at : at + most]))
+            for some in alike.values()
+            for at in range(0, len(some), most)
+        ]
 
     @hookimpl
     async def candle_fetch(self, request: FetchRequest) -> Page:
@@ -137,7 +134,7 @@ class CcxtProvider:
             ProviderError: any other of its children; `MarketGoneError` for a market that is not listed any more.
         """
         self._check(request)
-        await self._list(unless_known=True)
+        await self._site.know_markets()
         ask = {
             Kind.CANDLES: self._candles,
             Kind.TICKERS: self._tickers,
@@ -148,20 +145,20 @@ class CcxtProvider:
 
     async def _candles(self, request: FetchRequest) -> Page:
         """One answer of `fetch_ohlcv`, read by the exchange's way of paging."""
-        exchange, market = self._exchange, request.market
-        self._listed(request)
+        exchange, market = self._site.open, request.market
+        self._site.listed(request)
         step = int(exchange.parse_timeframe(request.timeframe)) * 1000
         ask = self._paging.ask(request, step, self._most)
         parameters = {} if ask.until is None else {"until": ask.until}
-        with self._asked(request) as call:
+        with self._site.asked(request) as call:
             answer = await exchange.fetch_ohlcv(market.ccxt_symbol, request.timeframe, ask.since, ask.limit, parameters)
         batch = batch_of(answer if call.rows is None else call.rows)
         return self._paging.read(request, ask, Heard(batch, call.moment, call.size), step)
 
     async def _tickers(self, request: FetchRequest) -> Page:
-        exchange, listed = self._exchange, self._listed(request)
+        exchange, listed = self._site.open, self._site.listed(request)
         names = [market.ccxt_symbol for market in listed]
-        with self._asked(request, exact=True) as call:
+        with self._site.asked(request, exact=True) as call:
             if len(names) == 1:
                 found = {names[0]: await exchange.fetch_ticker(names[0])}
             else:
@@ -170,10 +167,10 @@ class CcxtProvider:
         return Page(request=request, tickers=tickers, answered_at=call.moment, size=call.size)
 
     async def _books(self, request: FetchRequest) -> Page:
-        exchange, listed, wanted = self._exchange, self._listed(request), request.limit
+        exchange, listed, wanted = self._site.open, self._site.listed(request), request.limit
         names = [market.ccxt_symbol for market in listed]
         levels = describe.levels_to_ask(exchange, request.markets[0].tradetype, wanted)
-        with self._asked(request, exact=True) as call:
+        with self._site.asked(request, exact=True) as call:
             if len(names) == 1:
                 found = {names[0]: await exchange.fetch_order_book(names[0], levels)}
             else:
@@ -183,9 +180,9 @@ class CcxtProvider:
 
     async def _trades(self, request: FetchRequest) -> Page:
         market, ask = request.market, self._trade_way.ask(request)
-        (listed,) = self._listed(request).values()
-        with self._asked(request, exact=True) as call:
-            answer = await self._exchange.fetch_trades(market.ccxt_symbol, ask.since, ask.limit, dict(ask.parameters))
+        (listed,) = self._site.listed(request).values()
+        with self._site.asked(request, exact=True) as call:
+            answer = await self._site.open.fetch_trades(market.ccxt_symbol, ask.since, ask.limit, dict(ask.parameters))
         found = state.trades_of(answer if call.rows is None else call.rows, market, listed)
         return self._trade_way.read(request, ask, trades.Told(found, call.moment, call.size))
 
@@ -207,11 +204,9 @@ class CcxtProvider:
         Raises:
             ProviderError: any of its children.
         """
-        now = self.context.clock.now()
-        known = self._matching(query) if self._listed_at is not None and now - self._listed_at < FRESH else []
-        if query.name is not None and known:
+        if query.name is not None and self._site.listed_within(FRESH) and (known := self._matching(query)):
             return known
-        await self._list()
+        await self._site.list()
         return self._matching(query)
 
     @hookimpl
@@ -221,11 +216,12 @@ class CcxtProvider:
         Raises:
             ProviderError: any of its children.
         """
-        if self._exchange.has.get("fetchTime") and not scope.markets:
-            with self._own("its clock") as call:
-                await self._exchange.fetch_time()
+        site = self._site
+        if site.ccxt.has.get("fetchTime") and not scope.markets:
+            with site.own("its clock") as call:
+                await site.open.fetch_time()
         else:
-            call = await self._list()
+            call = await site.list()
         # Read after the answer: server_time + (now - local_time) then never runs ahead of the exchange.
         local_time = self.context.clock.now()
         found = self._matching(MarketQuery()) if scope.markets else []
@@ -239,75 +235,25 @@ class CcxtProvider:
     @hookimpl
     async def candle_close(self) -> None:
         """Close the session; a later request opens another."""
-        opened, self._session = self._session, None
-        if opened is not None:
-            self._ccxt.session = None
-            await opened.close()
-
-    # ── ccxt ────────────────────────────────────────────────────────────────────────────────────────────────────────
+        if self._there is not None:
+            await self._there.close()
 
     @property
-    def _exchange(self) -> Any:
-        """The instance of ccxt, with a session of ours.
+    def _site(self) -> Site:
+        """The exchange.
 
         Raises:
-            ConfigError: the plugin's own name stands for no exchange.
+            ConfigError: the plugin's own name stands for none.
         """
-        if self._id == OWN_NAME:
+        if self._there is None:
             raise ConfigError(
                 'name the exchange: its table is called by ccxt\'s id of it, as in [providers.kraken] plugin = "ccxt"'
             )
-        if self._session is None:
-            self._session = self._ccxt.session = session()
-            self._ccxt.own_session = False
-        return self._ccxt
-
-    async def _list(self, *, unless_known: bool = False) -> Call:
-        """Ask for all markets, one at a time."""
-        async with self._listing:
-            with self._own("its markets") as call:
-                if not unless_known or self._listed_at is None:
-                    await self._exchange.load_markets(reload=True)
-                    self._listed_at = self.context.clock.now()
-        return call
-
-    @contextmanager
-    def _own(self, what: str) -> Iterator[Call]:
-        """A call on our own account: a pause that the exchange wants holds for all."""
-        with calling() as call:
-            try:
-                with translated(call, f"{what} at {self._id}"):
-                    yield call
-            except RateLimitedError as error:
-                self.context.budget.pause(error.retry_after or PAUSE)
-                raise
-
-    @contextmanager
-    def _asked(self, request: FetchRequest, *, exact: bool = False) -> Iterator[Call]:
-        """A call on the kernel's account."""
-        with calling(request.costs.get(COST, 0), exact=exact) as call, translated(call, request):
-            yield call
-
-    def _listed(self, request: FetchRequest) -> dict[Market, Mapping[str, Any]]:
-        """Those of the markets asked for that are listed, with ccxt's structures of them.
-
-        Raises:
-            MarketGoneError: none of them is.
-        """
-        # A name may have passed to another market meanwhile.
-        found = {market: self._exchange.markets.get(market.ccxt_symbol) for market in request.markets}
-        kept = {market: one for market, one in found.items() if one is not None and one["id"] == market.native_id}
-        if not kept:
-            gone = request.markets[0]
-            raise MarketGoneError(
-                f"{self._id} lists no {gone.ccxt_symbol!r} that is {gone.native_id!r} (any more); what is stored stays"
-            )
-        return kept
+        return self._there
 
     def _matching(self, query: MarketQuery) -> list[Market]:
-        found = markets.parse_all(
-            self._exchange.markets.values(), self.context.name.upper(), int(self._exchange.precisionMode)
-        )
+        ccxt = self._site.ccxt
+        found = markets.parse_all(ccxt.markets.values(), self.context.name.upper(), int(ccxt.precisionMode))
         return [
             market
             for market in found
