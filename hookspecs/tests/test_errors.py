@@ -16,6 +16,7 @@ EXIT_CODES = {
     "UnknownTimeframeError": BAD_INPUT,
     "BadSpanError": BAD_INPUT,
     "MemoryLimitError": BAD_INPUT,
+    "MissingLibraryError": BAD_INPUT,
     "PluginError": BAD_INPUT,
     "MissingPluginError": BAD_INPUT,
     "DuplicatePluginError": BAD_INPUT,

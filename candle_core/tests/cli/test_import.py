@@ -339,7 +339,7 @@ def test_one_bad_file_does_not_stop_the_rest(candle: Candle, frame: pd.DataFrame
 def test_without_pyarrow_the_line_that_installs_it(shell: Candle, frame: pd.DataFrame, folder: Path) -> None:
     frame.to_csv("my.csv")
     (folder / "pyarrow.py").write_text("raise ImportError('not installed')\n")
-    shell("import", "my.csv", *NAMES, PYTHONPATH=str(folder)).failed_with(2, "pip install candle-core[arrow]")
+    shell("import", "my.csv", *NAMES, PYTHONPATH=str(folder)).failed_with(2, "pip install 'candle-core[arrow]'")
 
 
 # ── markets ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -181,7 +181,7 @@ def test_parquet_without_pyarrow_names_the_line_that_installs_it(shell: Candle, 
     site.mkdir()
     (site / "pyarrow.py").write_text("raise ImportError('not installed')\n")
     outcome = shell(*BTC, "-o", "btc.parquet", PYTHONPATH=str(site))
-    outcome.failed_with(2, "'parquet'", "pip install candle-core[arrow]")
+    outcome.failed_with(2, "'parquet'", "pip install 'candle-core[arrow]'")
     assert not (folder / "btc.parquet").exists()
 
 

@@ -50,6 +50,7 @@ from candle_hookspecs.errors import (
     MarketGoneError,
     MemoryLimitError,
     MissingHookError,
+    MissingLibraryError,
     MissingPluginError,
     PluginError,
     ProviderError,
@@ -75,6 +76,7 @@ from candle_hookspecs.extensions import (
     JobResult,
 )
 from candle_hookspecs.frames import CandleFrame, Shape
+from candle_hookspecs.libraries import needed
 from candle_hookspecs.limits import (
     Costs,
     Limit,
@@ -272,6 +274,7 @@ __all__ = [
     "MarketStatus",
     "MemoryLimitError",
     "MissingHookError",
+    "MissingLibraryError",
     "MissingPluginError",
     "Moment",
     "Number",
@@ -337,6 +340,7 @@ __all__ = [
     "hookimpl",
     "hookspec",
     "iso",
+    "needed",
     "to_datetime",
     "to_ms",
 ]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from candle_hookspecs.errors import MalformedAnswerError
+from candle_hookspecs.libraries import needed
 from candle_hookspecs.times import Span, iso, to_datetime
 
 if TYPE_CHECKING:
@@ -242,7 +243,8 @@ class CandleBatch:
 
         `trades` nullable Int64.
         """
-        import pandas as pd
+        with needed("pandas", "to_pandas"):
+            import pandas as pd
 
         columns = self.columns()
         index = pd.DatetimeIndex(columns.pop("open_time").view("datetime64[ms]"), name="open_time").tz_localize("UTC")
@@ -253,7 +255,8 @@ class CandleBatch:
 
     def to_arrow(self) -> "pa.Table":
         """A pyarrow Table; ``open_time`` is timestamp[ms, UTC]; unknown values are null."""
-        import pyarrow as pa
+        with needed("pyarrow", "to_arrow"):
+            import pyarrow as pa
 
         columns = self.columns()
         arrays = {"open_time": pa.array(columns.pop("open_time").view("datetime64[ms]"), pa.timestamp("ms", "UTC"))}
@@ -264,7 +267,8 @@ class CandleBatch:
 
     def to_polars(self) -> "pl.DataFrame":
         """A polars DataFrame; ``open_time`` is Datetime(ms, UTC); unknown values are null."""
-        import polars as pl
+        with needed("polars", "to_polars"):
+            import polars as pl
 
         frame = pl.DataFrame(self.columns())
         return frame.with_columns(

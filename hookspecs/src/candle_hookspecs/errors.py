@@ -41,6 +41,10 @@ class BadSpanError(BadInputError):
     """A range of time that cannot be: end before start, no time zone, neither bounds nor count."""
 
 
+class MissingLibraryError(BadInputError, ImportError):
+    """A library that this call needs and others do not is not installed; the message says what to install."""
+
+
 class MemoryLimitError(BadInputError):
     """A result would hold more candles than the caller allowed; raised before any request is sent."""
 

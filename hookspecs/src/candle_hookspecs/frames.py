@@ -9,6 +9,7 @@ import numpy as np
 
 from candle_hookspecs.candles import COLUMNS, INTEGER_COLUMNS, UNKNOWN_COUNT, CandleBatch, Ints
 from candle_hookspecs.errors import BadInputError
+from candle_hookspecs.libraries import needed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +57,8 @@ class CandleFrame:
         Raises:
             BadInputError: no such shape.
         """
-        import pandas as pd
+        with needed("pandas", "to_pandas"):
+            import pandas as pd
 
         parts = self._parts(shape, CandleBatch.to_pandas)
         if shape == "wide":
@@ -75,7 +77,8 @@ class CandleFrame:
         Raises:
             BadInputError: no such shape.
         """
-        import polars as pl
+        with needed("polars", "to_polars"):
+            import polars as pl
 
         parts = self._parts(shape, CandleBatch.to_polars)
         if shape == "wide":
@@ -93,7 +96,8 @@ class CandleFrame:
         Raises:
             BadInputError: no such shape.
         """
-        import pyarrow as pa
+        with needed("pyarrow", "to_arrow"):
+            import pyarrow as pa
 
         parts = self._parts(shape, CandleBatch.to_arrow)
         if shape == "wide":

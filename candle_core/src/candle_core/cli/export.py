@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from candle_core.cli.common import Target
 from candle_core.cli.render import Column, print_table
-from candle_hookspecs import COLUMNS, INTEGER_COLUMNS, OPTIONAL_COLUMNS, UNKNOWN_COUNT, BadInputError, CandleBatch
+from candle_hookspecs import (
+    COLUMNS,
+    INTEGER_COLUMNS,
+    OPTIONAL_COLUMNS,
+    UNKNOWN_COUNT,
+    BadInputError,
+    CandleBatch,
+    needed,
+)
 
 Write: TypeAlias = Callable[[str, CandleBatch], object]
 """Takes candles of a symbol, by its name; one symbol after the other, each in time order, each once at least."""
@@ -86,12 +94,10 @@ def need_arrow(form: str) -> None:
     """Refuse a format whose library is absent.
 
     Raises:
-        BadInputError: with the line that installs it.
+        MissingLibraryError: with the line that installs it.
     """
-    try:
+    with needed("pyarrow", repr(form)):
         import pyarrow  # noqa: F401
-    except ImportError:
-        raise BadInputError(f"{form!r} needs pyarrow: `pip install candle-core[arrow]`") from None
 
 
 # ── text ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

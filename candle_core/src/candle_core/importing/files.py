@@ -18,6 +18,7 @@ from candle_hookspecs import (
     UNKNOWN_COUNT,
     BadInputError,
     CandleBatch,
+    needed,
 )
 
 if TYPE_CHECKING:
@@ -262,10 +263,8 @@ def _find_columns(path: Path, names: Sequence[str]) -> dict[str, str]:
 
 
 def _need_arrow(path: Path) -> None:
-    try:
+    with needed("pyarrow", f"reading {str(path)!r}"):
         import pyarrow  # noqa: F401
-    except ImportError:
-        raise BadInputError(f"reading {str(path)!r} needs pyarrow: `pip install candle-core[arrow]`") from None
 
 
 @contextmanager
