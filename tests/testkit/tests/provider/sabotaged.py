@@ -106,6 +106,15 @@ class TestStepsThroughFloat(Sabotaged):
             return [replace(market, price_tick=Decimal(float(market.price_tick or 0))) for market in found]
 
 
+class TestListsAZeroForAStep(Sabotaged):
+    check, complaint = "test_orders_can_be_rounded_to_what_is_listed", "amount_step=Decimal"
+
+    class provider(BinanceProvider):
+        async def candle_markets(self, query: MarketQuery) -> list[Market]:
+            found = await super().candle_markets(query)
+            return [replace(market, amount_step=Decimal(0)) for market in found]
+
+
 class TestListsOnlyTrading(Sabotaged):
     check, complaint = "test_listing_has_every_market_once_and_exactly", "LUNAUSDT"
 
