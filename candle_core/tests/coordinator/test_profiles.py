@@ -226,6 +226,8 @@ async def test_impossible_requests_are_refused(clock: Any, bazaar: Any) -> None:
     async with coordinated(clock) as coordinator:
         with pytest.raises(BadInputError, match="give a count"):
             await anext(screen(coordinator, wanted("A/X", start="2023-01-01", count=5)))
+        with pytest.raises(BadInputError, match="max_slots=0"):
+            await anext(screen(coordinator, wanted("A/X", count=5), max_slots=0))
         with pytest.raises(BadInputError, match="both its ends"):
             await anext(backtest(coordinator, wanted("A/X", count=5)))
         with pytest.raises(BadInputError, match="'day' is no chunk"):

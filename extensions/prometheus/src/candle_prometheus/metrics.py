@@ -33,8 +33,8 @@ class Metrics:
         self._retries = Counter("candle_retries", "Requests to be repeated", (*KIND, "cause"), registry=registry)
         self._pauses = Counter("candle_pauses", "Pauses that the exchange demanded", KIND, registry=registry)
         self._paused = Counter("candle_pause_seconds", "How long these pauses were", KIND, registry=registry)
-        self._hits = Counter("candle_cache_hits", "Wishes fulfilled without a request", KIND, registry=registry)
-        self._misses = Counter("candle_cache_misses", "Wishes that took a request", KIND, registry=registry)
+        self._hits = Counter("candle_cache_hits", "Wishes that a cache fulfilled", KIND, registry=registry)
+        self._misses = Counter("candle_cache_misses", "Wishes that no cache fulfilled", KIND, registry=registry)
         self._saved = Counter("candle_saved_rows", "Candles committed", ("exchange",), registry=registry)
         self._events = Counter("candle_events", "What happened", ("event",), registry=registry)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from candle_core.coordinator.coordinator import MarketDataCoordinator
-from candle_core.coordinator.models import LargeCandleRequest, LargeCandleResponse, LargeTickerRequest
+from candle_core.coordinator.models import LargeCandleRequest, LargeCandleResponse, LargeTickerRequest, at_least_one
 from candle_core.coordinator.records import Records
 from candle_hookspecs import BadInputError, CandleBatch, CandleError, Ticker
 
@@ -66,11 +66,12 @@ async def screen(
         max_slots: how far back to look at most.
 
     Raises:
-        BadInputError: the request has no count, or a start; with a `prefilter`: the exchange has no tickers. And what
-            `get_candle_data` raises.
+        BadInputError: the request has no count, or a start; a `max_slots` below 1; with a `prefilter`: the exchange has
+            no tickers. And what `get_candle_data` raises.
     """
     if request.count is None or request.start is not None:
         raise BadInputError("screening takes the newest candles: give a count, and no start")
+    at_least_one("max_slots", max_slots)
     names: Sequence[str] = request.symbols
     failures: Mapping[str, CandleError] = {}
     if prefilter is not None:
