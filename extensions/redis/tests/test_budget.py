@@ -247,12 +247,30 @@ def test_the_place_is_named_and_the_password_is_not(opened: Opener, name: str) -
     assert (f"127.0.0.1:{server.port}" if name == "url" else str(server.socket)) in str(caught.value)
 
 
-def test_what_is_no_record_is_told(server: RedisServer, opened: Opener) -> None:
+@pytest.mark.parametrize("value", ["{", b"\xff", "[1, 2]", "5"])
+def test_what_is_no_record_is_told_every_time(server: RedisServer, opened: Opener, value: str | bytes) -> None:
     with Redis.from_url(server.url) as redis:
         store = opened(server.url)
-        redis.set("budget:a", "{")
-        with pytest.raises(CacheUnavailableError, match="no JSON"), store.transaction("a"):
-            pytest.fail("nothing to read")
+        redis.set("budget:a", value)
+        for _ in range(3):  # and not once, and then that it is locked: that would be waited for
+            with pytest.raises(CacheUnavailableError, match="are no counts"), store.transaction("a"):
+                pytest.fail("nothing to read")
+
+
+@pytest.mark.parametrize("lock", ["without an end", "for an hour", "no text"])
+def test_a_lock_that_would_stay_is_dropped(server: RedisServer, opened: Opener, lock: str) -> None:
+    """Another program's, or of a moment when the clock of Redis was ahead."""
+    with Redis.from_url(server.url) as redis:
+        store = opened(server.url)
+        if lock == "no text":
+            redis.rpush("budget:lock", "somebody")
+        else:
+            redis.set("budget:lock", "somebody", ex=3600 if lock == "for an hour" else None)
+        with pytest.raises(StoreBusyError), store.transaction("a"):
+            pytest.fail("it is held")
+        time.sleep(0.6)
+        with store.transaction("a") as records:
+            assert records == {"a": None}
 
 
 async def test_stores_of_several_loops_and_threads_are_apart(url: SecretStr, prefix: str, opened: Opener) -> None:

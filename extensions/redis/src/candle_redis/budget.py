@@ -28,7 +28,12 @@ _CONNECTING: Final = 1.0
 _BEGIN: Final = Script("""
 -- KEYS: the lock, then those of records. ARGV: token, milliseconds of the lease.
 local time = redis.call('TIME')
-if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return {time} end
+if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
+    -- What lives longer than a lock is none of ours, or the clock of Redis was set back.
+    local left = redis.call('PTTL', KEYS[1])
+    if left < 0 or left > tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+    return {time}
+end
 return {time, redis.call('MGET', unpack(KEYS, 2))}
 """)
 _END: Final = Script("""
@@ -102,9 +107,10 @@ class RedisBudgetStore:
         if not told:
             raise StoreBusyError(f"somebody else is writing to the Redis at {self._place!r}")
         try:
-            return {key: None if value is None else json.loads(value) for key, value in zip(keys, told[0], strict=True)}
+            return {key: _record(value) for key, value in zip(keys, told[0], strict=True)}
         except ValueError as error:
-            raise unavailable(self._place, f"what stands under {self._prefix!r} is no JSON") from error
+            self._end(token, {})  # or whoever tries again would find it locked, and take that for an answer
+            raise unavailable(self._place, f"what stands under {self._prefix!r} are no counts: {error}") from error
 
     def _end(self, token: str, changed: Mapping[str, Any]) -> bool:
         values = [json.dumps(value, separators=(",", ":")) for value in changed.values()]
@@ -158,6 +164,13 @@ class _Attempt(threading.Thread):
             self.error = error
         else:
             self.connection = connection
+
+
+def _record(value: bytes | None) -> dict[str, Any] | None:
+    found = None if value is None else json.loads(value)
+    if found is not None and not isinstance(found, dict):
+        raise ValueError(f"{found!r:.40}")
+    return found
 
 
 def _now() -> int:
