@@ -4,16 +4,36 @@ The folder `candle_core/` bears the name of the package inside it. Under `--impo
 the folder, as a namespace, when it meets the tests in it; once the package itself is imported it does not.
 """
 
+import itertools
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 import candle_core as _candle_core  # noqa: F401
 from candle_core.secrets import REDACTOR
 
 
+def pytest_configure() -> None:
+    """Let the processes that tests start hear of Ctrl-C, also where a shell started this run in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def _cache_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Names of folders that are not there yet. (Each `mktemp` reads the names of all that were made before.)"""
+    caches = tmp_path_factory.mktemp("caches")
+    return (caches / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def _own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_caches(_cache_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Caches, and the counts of limits that all processes of a machine share, are each test's own."""
-    monkeypatch.setenv("CANDLE_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+    folder = next(_cache_folders)
+    folder.mkdir()
+    monkeypatch.setenv("CANDLE_CACHE_DIR", str(folder))
 
 
 @pytest.fixture(autouse=True)
