@@ -23,8 +23,11 @@ MINUTE = 60_000
 SPEED = 10.0
 WEIGHT = 200
 """A hundred pages a minute, which at this speed lasts six seconds."""
-REACTION = 5_000
-"""Milliseconds of the sandbox's clock: half a second here. What was sent before a ban was heard of may still arrive."""
+LATE = WEIGHT // 4
+"""Weight that may arrive in another minute than it left in, where the machine is busy: together, three that did not
+share would come to three times the limit."""
+REACTION = 20_000
+"""Milliseconds of the sandbox's clock: two seconds here. What was sent before a ban was heard of may still arrive."""
 SKEWS = (0, 3_000, -3_600_000)
 """Milliseconds by which the machines' clocks are wrong."""
 
@@ -72,7 +75,7 @@ def until(sandbox: Sandbox, moment: int) -> None:
 
 
 def until_all_are_at_work(sandbox: Sandbox) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while len({request.params.get("startTime", "")[:4] for request in sandbox.ledger.requests()}) < 4:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -99,10 +102,11 @@ def test_machines_share_the_limit_and_one_killed_leaves_its_share_to_the_others(
         assert [process.poll() for process in running[1:]] == [None] * 2
         requests = sandbox.ledger.requests()
     weights = spent(sandbox)
-    assert max(weights.values()) <= WEIGHT
-    assert [request.status for request in requests if request.status != 200] == []
+    assert max(weights.values()) <= WEIGHT + LATE
+    assert sum(request.weight for request in requests if request.status != 200) <= LATE
     full = [weights[minute] for minute in range(first, first + 3)]
-    assert min(full) >= 0.9 * WEIGHT, "one with three, the one in which one was killed, one with two"
+    assert min(full) >= 0.9 * WEIGHT - LATE, "one with three, the one in which one was killed, one with two"
+    assert 2.7 * WEIGHT <= sum(full) <= 3 * WEIGHT + LATE
     assert "not shared" not in "".join(log.read_text() for log in tmp_path.glob("*.log"))
 
 
@@ -115,8 +119,12 @@ def test_a_refusal_that_one_machine_meets_stops_all(sandbox: Sandbox, redis: Red
         until(sandbox, (minute + 1) * MINUTE)
         assert [process.poll() for process in running] == [None] * 3
         requests = sandbox.ledger.requests()
-    (refused,) = [request.at for request in requests if request.status == 429]  # the others are never told by it
-    assert [request for request in requests if refused + REACTION < request.at < refused + 40_000] == []
+    (refused,) = [
+        request.at for request in requests if request.fault == "rate_limited"
+    ]  # the others are never told by it
+    during = [request for request in requests if refused < request.at < refused + 40_000]
+    assert sum(request.weight for request in during) < WEIGHT / 2, "two who had not heard of it would use two thirds"
+    assert [request for request in during if request.at > refused + REACTION] == []
     assert [request for request in requests if request.at >= refused + 40_000], "they go on afterwards"
 
 
@@ -138,9 +146,10 @@ def test_redis_is_killed_in_the_midst_and_comes_back_empty(
         assert [process.poll() for process in running] == [None] * 3
         assert len(sandbox.ledger.requests()) > before
     weights = spent(sandbox)
-    assert weights[first - 1] <= WEIGHT
+    assert weights[first - 1] <= WEIGHT + LATE
     assert weights[first + 1] > 0, "collecting goes on without Redis"
-    assert max(weights.values()) <= 3 * WEIGHT, "no machine exceeds the limit by its own count"
-    assert all(0.9 * WEIGHT <= weights[minute] <= WEIGHT for minute in (together, together + 1)), weights
+    assert max(weights.values()) <= 3 * WEIGHT + LATE, "no machine exceeds the limit by its own count"
+    again = [weights[minute] for minute in (together, together + 1)]
+    assert 0.9 * WEIGHT - LATE <= min(again) <= max(again) <= WEIGHT + LATE, weights
     for log in tmp_path.glob("*.log"):
         assert log.read_text().count("BudgetNotSharedWarning: limits are not shared with other machines") == 1, "once"
