@@ -119,9 +119,7 @@ def test_a_refusal_that_one_machine_meets_stops_all(sandbox: Sandbox, redis: Red
         until(sandbox, (minute + 1) * MINUTE)
         assert [process.poll() for process in running] == [None] * 3
         requests = sandbox.ledger.requests()
-    (refused,) = [
-        request.at for request in requests if request.fault == "rate_limited"
-    ]  # the others are never told by it
+    (refused,) = [request.at for request in requests if request.fault == "rate_limited"]  # nobody else is told
     during = [request for request in requests if refused < request.at < refused + 40_000]
     assert sum(request.weight for request in during) < WEIGHT / 2, "two who had not heard of it would use two thirds"
     assert [request for request in during if request.at > refused + REACTION] == []

@@ -96,7 +96,7 @@ def test_a_ban_that_one_meets_is_honoured_by_all(tmp_path: Path) -> None:
         until(sandbox, (minute + 1) * MINUTE)
         assert [process.poll() for process in running] == [None] * 3
         requests = sandbox.ledger.requests()
-    (banned,) = [request.at for request in requests if request.fault == "banned"]  # the others are never told by it
+    (banned,) = [request.at for request in requests if request.fault == "banned"]  # nobody else is told
     during = [request for request in requests if banned < request.at < banned + 40_000]
     assert sum(request.weight for request in during) < WEIGHT / 2, "two who had not heard of it would use two thirds"
     assert [request for request in during if request.at > banned + REACTION] == []
