@@ -141,10 +141,7 @@ class MarketDataCoordinator:
         Raises:
             BadInputError: the exchange has no tickers. ConfigError, PluginError: no such exchange.
         """
-        began, tradetype = time.perf_counter(), self._meant(request, Kind.TICKERS)
-        outcome = await self._present(request, tradetype, self._tickers.get)
-        moments = [ticker.at for ticker in outcome.values.values()]
-        report = await self._report(request, Kind.TICKERS, tradetype, outcome, began, len(moments), moments)
+        outcome, report = await self._present(request, Kind.TICKERS, self._tickers.get, lambda ticker: [ticker.at])
         return LargeTickerResponse(tickers=outcome.values, failures=outcome.failures, report=report)
 
     async def get_orderbook_data(self, request: LargeOrderbookRequest) -> LargeOrderbookResponse:
@@ -153,10 +150,7 @@ class MarketDataCoordinator:
         Raises:
             BadInputError: the exchange has no order books. ConfigError, PluginError: no such exchange.
         """
-        began, tradetype = time.perf_counter(), self._meant(request, Kind.ORDERBOOKS)
-        outcome = await self._present(request, tradetype, self._orderbooks.get)
-        moments = [book.at for book in outcome.values.values()]
-        report = await self._report(request, Kind.ORDERBOOKS, tradetype, outcome, began, len(moments), moments)
+        outcome, report = await self._present(request, Kind.ORDERBOOKS, self._orderbooks.get, lambda book: [book.at])
         return LargeOrderbookResponse(orderbooks=outcome.values, failures=outcome.failures, report=report)
 
     async def get_trade_data(self, request: LargeTradeRequest) -> LargeTradeResponse:
@@ -165,10 +159,9 @@ class MarketDataCoordinator:
         Raises:
             BadInputError: the exchange has no trades. ConfigError, PluginError: no such exchange.
         """
-        began, tradetype = time.perf_counter(), self._meant(request, Kind.TRADES)
-        outcome = await self._present(request, tradetype, self._trades.get)
-        moments = [trade.at for trades in outcome.values.values() for trade in trades]
-        report = await self._report(request, Kind.TRADES, tradetype, outcome, began, len(moments), moments)
+        outcome, report = await self._present(
+            request, Kind.TRADES, self._trades.get, lambda trades: [trade.at for trade in trades]
+        )
         return LargeTradeResponse(trades=outcome.values, failures=outcome.failures, report=report)
 
     # ── what it cost ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -235,9 +228,14 @@ class MarketDataCoordinator:
         return request.max_concurrency or self.max_concurrency
 
     async def _present(
-        self, request: _Present, tradetype: str, get: Callable[[_Present, Asking], Awaitable[Outcome[_Value]]]
-    ) -> Outcome[_Value]:
+        self,
+        request: _Present,
+        kind: Kind,
+        get: Callable[[_Present, Asking], Awaitable[Outcome[_Value]]],
+        moments_of: Callable[[_Value], Sequence[int]],
+    ) -> tuple[Outcome[_Value], RequestReport]:
         """What is never stored: find the markets, ask, and note which were not found."""
+        began, tradetype = time.perf_counter(), self._meant(request, kind)
         found = await self._kernel.directory.find_each(request.exchange, tradetype, request.symbols)
         markets = {name: market for name, market in found.items() if not isinstance(market, CandleError)}
         meter = Meter()
@@ -245,4 +243,6 @@ class MarketDataCoordinator:
         calls = Calls(self._kernel, provider, self.concurrency(request))
         outcome = await get(request, Asking(provider, calls, markets))
         unknown = {name: error for name, error in found.items() if isinstance(error, CandleError)}
-        return replace(outcome, failures={**unknown, **outcome.failures}, meter=meter)
+        outcome = replace(outcome, failures={**unknown, **outcome.failures}, meter=meter)
+        moments = [moment for value in outcome.values.values() for moment in moments_of(value)]
+        return outcome, await self._report(request, kind, tradetype, outcome, began, len(moments), moments)

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Generic, ParamSpec, TypeVar
+from typing import Final, Generic, ParamSpec, TypeAlias, TypeVar
 
 from candle_core.cache import MemoryCache
 from candle_core.coordinator.aggregate import newest_tickers, sound_ticker, tidy_book, unite_trades
-from candle_core.coordinator.calls import Calls
+from candle_core.coordinator.calls import Calls, Read
 from candle_core.coordinator.meter import Outcome
 from candle_core.coordinator.models import LargeOrderbookRequest, LargeTickerRequest, LargeTradeRequest
 from candle_core.coordinator.shelf import Call, Shelf
@@ -34,6 +34,7 @@ Trades = tuple[Trade, ...]
 _Question = tuple[Span | None, Anchor, int, str]
 _Value = TypeVar("_Value")
 _Checked = ParamSpec("_Checked")
+_Begin: TypeAlias = Callable[[Sequence[Market]], Sequence[Call[Market, _Value]]]
 _Wish = LargeTickerRequest | LargeOrderbookRequest | LargeTradeRequest
 
 _Key = tuple[str, str, str, Hashable]
@@ -82,7 +83,7 @@ class _Shelved(Generic[_Value]):
         request: _Wish,
         asking: Asking,
         detail: Hashable,
-        begin: Callable[[Sequence[Market]], Sequence[Call[Market, _Value]]],
+        begin: _Begin[_Value],
     ) -> Outcome[_Value]:
         """What is remembered, what is under way, and what `begin` asks for."""
         names = {name: _key(market, detail) for name, market in asking.markets.items()}
@@ -96,6 +97,17 @@ class _Shelved(Generic[_Value]):
         hits, joined = (sum(key in kept for key in names.values()) for kept in (found.hits, found.joined))
         return Outcome.of(answers, hits, joined)
 
+    def in_groups(self, request: _Wish, asking: Asking, read: Read[_Value], *, limit: int = 0) -> _Begin[_Value]:
+        """Calls for as many markets at once as the exchange takes."""
+
+        def begin(markets: Sequence[Market]) -> list[Call[Market, _Value]]:
+            wish = FetchRequest(kind=self.kind, markets=tuple(markets), limit=limit, priority=request.priority)
+            return [
+                (part.markets, partial(asking.calls.send_for_each, part, read)) for part in asking.calls.split(wish)
+            ]
+
+        return begin
+
 
 class Tickers(_Shelved[Ticker]):
     """The newest ticker of each market."""
@@ -105,17 +117,11 @@ class Tickers(_Shelved[Ticker]):
     async def get(self, request: LargeTickerRequest, asking: Asking) -> Outcome[Ticker]:
         """Ask for what is not remembered."""
 
-        def begin(markets: Sequence[Market]) -> list[Call[Market, Ticker]]:
-            wish = FetchRequest(kind=self.kind, markets=tuple(markets), priority=request.priority)
-            return [
-                (part.markets, partial(asking.calls.send_for_each, part, read)) for part in asking.calls.split(wish)
-            ]
-
         def read(page: Page) -> dict[Market, Ticker | MalformedAnswerError]:
             newest = newest_tickers(page.tickers)
             return {market: _or_error(sound_ticker, ticker) for market, ticker in newest.items()}
 
-        return await self.obtain(request, asking, None, begin)
+        return await self.obtain(request, asking, None, self.in_groups(request, asking, read))
 
 
 class OrderBooks(_Shelved[OrderBook]):
@@ -127,16 +133,10 @@ class OrderBooks(_Shelved[OrderBook]):
         """Ask for what is not remembered."""
         depth = request.depth
 
-        def begin(markets: Sequence[Market]) -> list[Call[Market, OrderBook]]:
-            wish = FetchRequest(kind=self.kind, markets=tuple(markets), limit=depth or 0, priority=request.priority)
-            return [
-                (part.markets, partial(asking.calls.send_for_each, part, read)) for part in asking.calls.split(wish)
-            ]
-
         def read(page: Page) -> dict[Market, OrderBook | MalformedAnswerError]:
             return {book.market: _or_error(tidy_book, book, depth) for book in page.orderbooks}
 
-        return await self.obtain(request, asking, depth, begin)
+        return await self.obtain(request, asking, depth, self.in_groups(request, asking, read, limit=depth or 0))
 
 
 class MarketTrades(_Shelved[Trades]):
