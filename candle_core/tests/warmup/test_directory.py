@@ -289,6 +289,15 @@ async def test_nothing_stands_in_for_an_exchange_if_it_is_no_listing(clock: Any,
         await kernel.directory.listing("town")
 
 
+async def test_what_is_listed_twice_is_one(clock: Any, town: Any) -> None:
+    kernel = kernel_of(clock)
+    kernel.provider("town")
+    town.instances["town"].new = ["C7", "C8", "NEW"]
+    assert len((await kernel.directory.listing("town")).markets) == 1002
+    assert len(await kernel.directory.find("TOWN", "SPOT", "C7/X")) == 1
+    assert len(await kernel.directory.ask(kernel.provider("town"), MarketQuery())) == 1002
+
+
 async def test_an_exchange_without_markets_is_not_believed(clock: Any, town: Any) -> None:
     kernel = kernel_of(clock)
     kernel.provider("town")

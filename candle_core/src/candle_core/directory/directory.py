@@ -154,7 +154,7 @@ class Directory:
         Raises:
             ProviderError: the exchange did not answer.
         """
-        markets = await with_retries(provider, lambda: provider.hooks.markets(query))
+        markets = _each_once(await with_retries(provider, lambda: provider.hooks.markets(query)))
         all_kinds = query.tradetype is None or provider.capabilities.tradetypes == (query.tradetype,)
         if markets and all_kinds and query.name is None and query.status is None:
             value = self._taken_apart(provider.name, markets)
@@ -174,7 +174,7 @@ class Directory:
     # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _ask(self, provider: Provider) -> bytes:
-        markets = await with_retries(provider, provider.list_markets)
+        markets = _each_once(await with_retries(provider, provider.list_markets))
         if not markets:
             raise ProviderError(f"{provider.name!r} lists no markets at all, which is not believed; ask again later")
         value = self._taken_apart(provider.name, markets)
@@ -252,6 +252,11 @@ class Directory:
 
     def _count(self, exchange: str, *, hit: bool) -> None:
         self._statistics.looked_up(market_key(exchange), hit)
+
+
+def _each_once(markets: Iterable[Market]) -> list[Market]:
+    """As listed last: who lists in pages repeats what moves from one to the next meanwhile; that is not ambiguous."""
+    return list({(one.tradetype, one.native_id, one.ccxt_symbol): one for one in markets}.values())
 
 
 def _one(found: Sequence[Market], name: str, where: str) -> Market | CandleError:
