@@ -96,7 +96,7 @@ def _again_and_again(session: Session, exchanges: Sequence[str], options: dict[s
                     result = await candles.warm_up(exchanges, **wanted)
                 runs += 1
                 _tell_run(session, result, clock.now())
-                wanted = options | {"force": True}  # or what is a second too young to be asked for would wait a turn
+                wanted = options | {"force": True}  # whoever asks more often than [cache] ttl means it
                 await clock.sleep(max(0.0, seconds - (clock.now() - began) / 1000))
 
     try:
