@@ -62,7 +62,11 @@ def test_a_folder_that_lost_its_metadata_is_no_plugin(install: Install, tmp_path
 
 @pytest.mark.parametrize(
     ("name", "advice"),
-    [("nosuch", "installed: "), ("exampel", "did you mean 'example'")],
+    [
+        ("nosuch", "installed: "),
+        ("nosuch", '`plugin = "ccxt"` under [providers.nosuch]'),
+        ("exampel", "did you mean 'example'"),
+    ],
 )
 def test_a_missing_plugin_comes_with_the_line_that_installs_it(install: Install, name: str, advice: str) -> None:
     install("candle-example", EXAMPLE)

@@ -98,8 +98,7 @@ def find_plugin(kind: PluginKind, name: str, installed: Iterable[InstalledPlugin
     """The one installed plugin of that kind and name.
 
     Raises:
-        MissingPluginError: none; with the line that installs it. DuplicatePluginError: two distributions claim the
-        name.
+        MissingPluginError: none; with what to do. DuplicatePluginError: two distributions claim the name.
     """
     plugins = [plugin for plugin in (installed_plugins() if installed is None else installed) if plugin.kind is kind]
     claims = [plugin for plugin in plugins if plugin.name == name]
@@ -112,5 +111,8 @@ def find_plugin(kind: PluginKind, name: str, installed: Iterable[InstalledPlugin
         names = sorted({plugin.name for plugin in plugins})
         near = difflib.get_close_matches(name, names, n=1)
         advice = f"did you mean {near[0]!r}?" if near else f"installed: {', '.join(names) or 'none'}"
-        raise MissingPluginError(f"no {kind} {name!r} is installed ({advice}); `pip install candle-{name}` gets it")
+        remedy = f"`pip install candle-{name}` gets one, if somebody wrote it"
+        if kind is PluginKind.PROVIDER and not near:
+            remedy += f'; `plugin = "ccxt"` under [providers.{name}] asks any exchange that ccxt knows, by candle-ccxt'
+        raise MissingPluginError(f"no {kind} {name!r} is installed ({advice}); {remedy}")
     return claims[0]
