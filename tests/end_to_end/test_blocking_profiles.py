@@ -90,6 +90,20 @@ def test_errors_arrive_as_they_are(make_world: MakeWorld) -> None:
         assert len(list(blocking.backtest(asked, wanted(start=START, end=END)))) == 1
 
 
+def test_what_was_made_of_a_manager_ends_with_it(make_world: MakeWorld) -> None:
+    world = make_world()
+    with blocking.open(tables(world.sandbox.url, world.path)) as candles:
+        asked = blocking.MarketDataCoordinator(candles)
+        view = blocking.ChartView(asked, wanted(count=5))
+    for call in (
+        view.look,
+        lambda: asked.get_candle_data(wanted(count=5)),
+        lambda: list(blocking.screen(asked, wanted(count=5))),
+    ):
+        with pytest.raises(BadInputError, match="is closed"):
+            call()
+
+
 def test_a_loop_that_is_left_ends_the_work(make_world: MakeWorld) -> None:
     world = make_world(bitcoin(), latency_ms=20)
     request = wanted("1m", start="2024-01-01", end=END, max_concurrency=2)

@@ -177,7 +177,12 @@ class MarketDataCoordinator:
         **options: Unpack[coordinator.Options],
     ) -> None:
         self.asynchronous = coordinator.MarketDataCoordinator(candles.asynchronous, max_concurrency, **options)
-        self.portal = candles.portal
+        self._candles = candles
+
+    @property
+    def portal(self) -> BlockingPortal:
+        """See `Candles.portal`."""
+        return self._candles.portal
 
     get_candle_data = _Blocking(coordinator.MarketDataCoordinator.get_candle_data)
     get_ticker_data = _Blocking(coordinator.MarketDataCoordinator.get_ticker_data)
@@ -232,7 +237,12 @@ class ChartView:
         self, coordinator: MarketDataCoordinator, request: LargeCandleRequest, *, forming: bool = False
     ) -> None:
         self.asynchronous = profiles.ChartView(coordinator.asynchronous, request, forming=forming)
-        self.portal = coordinator.portal
+        self._coordinator = coordinator
+
+    @property
+    def portal(self) -> BlockingPortal:
+        """See `Candles.portal`."""
+        return self._coordinator.portal
 
     look = _Blocking(profiles.ChartView.look)
 
