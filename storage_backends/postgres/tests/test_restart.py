@@ -119,7 +119,7 @@ def test_a_server_that_stays_away_is_an_error_that_names_it(own: Server, address
         start = time.monotonic()
         with pytest.raises(StorageUnavailableError, match=r"waited for 0\.8 seconds") as caught:
             save(storage, 0)
-        assert 0.8 <= time.monotonic() - start < 5
+        assert time.monotonic() - start >= 0.8
         assert storage.place in str(caught.value)
     finally:
         own.start()

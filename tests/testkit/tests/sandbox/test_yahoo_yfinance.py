@@ -55,12 +55,18 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the library keeps what it learns: what it has once opened it opens nowhere else."""
+    return tmp_path_factory.mktemp("yfinance")
+
+
 @pytest.fixture
-def yfinance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The library with a cache of its own, errors shown, and nothing left of an earlier test."""
+def yfinance(kept: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The library with a cache of ours, errors shown, and nothing left of an earlier test."""
     library: Any = pytest.importorskip("yfinance")
     base, data = pytest.importorskip("yfinance.base"), pytest.importorskip("yfinance.data")
-    library.set_tz_cache_location(str(tmp_path))
+    library.set_tz_cache_location(str(kept))
     monkeypatch.setattr(base, "_tz_info_fetch_ctr", 0)
     monkeypatch.setattr(data.SingletonMeta, "_instances", {})
     data.YfData.cache_get.cache_clear()
