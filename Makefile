@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+WORKERS ?= 2
 
 PROJECTS := $(wildcard hookspecs/pyproject.toml candle_core/pyproject.toml providers/*/pyproject.toml \
 	storage_backends/*/pyproject.toml extensions/*/pyproject.toml tests/testkit/pyproject.toml)
@@ -19,8 +20,8 @@ install: $(STAMP)  ## make .venv with every distribution editable, the tools and
 demo: $(STAMP)  ## collect from the sandbox exchange, stop half way, resume, show what came of it
 	@.venv/bin/python examples/demo.py $(ARGS)
 
-test: $(STAMP)  ## run every test; ARGS="-k name" narrows it
-	@.venv/bin/python -m pytest $(ARGS)
+test: $(STAMP)  ## run every test; ARGS="-k name" narrows it, WORKERS=0 runs one after the other
+	@.venv/bin/python -m pytest --numprocesses $(WORKERS) $(ARGS)
 
 lint: $(STAMP)  ## check rules, format and types
 	@.venv/bin/ruff check .

@@ -8,17 +8,32 @@ import itertools
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import candle_core as _candle_core  # noqa: F401
 from candle_core.secrets import REDACTOR
 
+PACKAGING = "tests/packaging/"
+
 
 def pytest_configure() -> None:
     """Let the processes that tests start hear of Ctrl-C, also where a shell started this run in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Workers take a file at a time, and what is dear to set up as one: wheels, and an environment to put them in."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Rooms(LoadFileScheduling):  # type: ignore[misc]  # it has no types
+        def _split_scope(self, nodeid: str) -> str:
+            return PACKAGING if nodeid.startswith(PACKAGING) else super()._split_scope(nodeid)
+
+    return Rooms(config, log)
 
 
 @pytest.fixture(scope="session")
