@@ -1,7 +1,9 @@
 """Every public value says what it is and cannot be changed."""
 
+import copy
 import dataclasses
 import inspect
+import pickle
 from enum import Enum
 
 import pytest
@@ -9,6 +11,7 @@ from pydantic import SecretStr, ValidationError
 
 import candle_hookspecs
 from candle_hookspecs import (
+    Account,
     CollectionSummary,
     Kind,
     ProviderCapabilities,
@@ -90,3 +93,11 @@ def test_settings_refuse_what_they_do_not_know() -> None:
     assert "hunter2" not in repr(settings)
     with pytest.raises(ValidationError, match="frozen"):
         settings.url = "y"  # type: ignore[misc]
+
+
+def test_an_account_neither_shows_its_keys_nor_leaves_the_process() -> None:
+    account = Account(name="main", exchange="binance", api_key=SecretStr("planted-key"))
+    assert "planted" not in f"{account} {account!r} {account.model_dump_json()}"
+    with pytest.raises(TypeError, match="'main' holds keys"):
+        pickle.dumps(account)
+    assert copy.deepcopy(account) == account

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -37,6 +37,14 @@ class Account(BaseModel):
     api_key: SecretStr | None = None
     api_secret: SecretStr | None = None
     passphrase: SecretStr | None = None
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: keys do not leave the process.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(f"the account {self.name!r} holds keys and cannot be pickled; look them up where they are used")
 
 
 class Clock(Protocol):
