@@ -22,6 +22,7 @@ from candle_hookspecs import (
     BadInputError,
     ConfigError,
     Market,
+    MarketQuery,
     Registration,
     TickTable,
     UnknownMarketError,
@@ -323,7 +324,7 @@ async def test_an_unknown_market_is_looked_up_and_not_registered(clock: Any, exc
 
 async def test_a_registered_market_is_not_asked_for(clock: Any, exchange: Any) -> None:
     async with candle_core.open(CONFIG, clock=clock) as candles:
-        (listed,) = [one for one in await candles.markets("FAKE") if one.ccxt_symbol == "BTC/USDT"]
+        (listed,) = await candles.markets("FAKE", query=MarketQuery(name="BTC/USDT"))  # one name is not kept
         stored = Market(
             archetype=listed.archetype, exchange=listed.exchange, tradetype=listed.tradetype, base=listed.base,
             quote=listed.quote, native_id=listed.native_id, ccxt_symbol=listed.ccxt_symbol,
@@ -334,6 +335,10 @@ async def test_a_registered_market_is_not_asked_for(clock: Any, exchange: Any) -
             mine = await candles.precision(name)
             assert mine.ticks == TickTable.parse("100:0.5 0:0.25"), name
             assert mine.price("101.3") == Decimal("101.5")
+        # What the exchange listed a moment ago is newer than the day on which the market was registered.
+        await candles.warm_up(["FAKE"])
+        for name in ("BTC/USDT", stored.symbol("1d")):
+            assert (await candles.precision(name)).market == listed
 
 
 async def test_the_exchange_must_be_known(clock: Any, exchange: Any) -> None:

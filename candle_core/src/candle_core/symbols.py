@@ -47,15 +47,23 @@ class Catalogue:
         return query
 
     async def market(self, symbol: SymbolLike, exchange: str | None, tradetype: str | None) -> Market:
-        """The one market that is meant, in whatever timeframe: as registered, else as the exchange lists it.
+        """The one market that is meant, in whatever timeframe, as the newest that is known says it.
 
-        Nothing is registered, and the exchange is asked only for a market that the database does not know.
+        That is a listing that is kept and believed; else what is registered, which is of the day on which the market
+        was last listed; else the exchange is asked. Nothing is registered.
 
         Raises:
             UnknownMarketError: the exchange does not list it. BadInputError: several match. ConfigError: see `query`.
             ProviderError: the exchange did not answer.
         """
         query = replace(self._query(symbol, None, exchange, tradetype), timeframe=None)
+        assert query.exchange is not None
+        listing = await self._kernel.directory.known(query.exchange)
+        if listing is not None and listing.fresh:
+            name = query.name or f"{query.base}/{query.quote}"
+            listed = [market for market in listing.find(query.tradetype, name) if _fits(market, query)]
+            if (market := _one(listed, name)) is not None:
+                return market
         records = await self._kernel.storage().symbols(query)
         markets = dict.fromkeys(record.market for record in records if record.market.native_id)
         return _one(list(markets), str(symbol)) or await self._listed(query)

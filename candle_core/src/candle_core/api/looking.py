@@ -52,8 +52,8 @@ class Looking(Base):
     ) -> Precision:
         """How a market wants prices and amounts, and what it takes at all: tick, step, smallest and largest order.
 
-        By what the database has of the market; one that it does not know is looked up at the exchange, and not
-        registered.
+        By the exchange's listing where one is kept and believed, as a warm-up leaves it; else by what the database has
+        of the market. One that neither knows is looked up at the exchange, and not registered.
 
         Args:
             symbol: see the class; the timeframe of a `Symbol` does not matter.
