@@ -14,20 +14,11 @@ import pytest
 
 from candle_testkit.redis import RedisServer, running
 from candle_testkit.sandbox import Limits, Sandbox, SandboxConfig
+from tests.end_to_end.sharing import LATE, MINUTE, REACTION, ROOT, SPEED, WEIGHT, until, until_all_are_at_work
 from tests.end_to_end.world import bitcoin
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[2]
-MINUTE = 60_000
-SPEED = 10.0
-WEIGHT = 200
-"""A hundred pages a minute, which at this speed lasts six seconds."""
-LATE = WEIGHT // 4
-"""Weight that may arrive in another minute than it left in, where the machine is busy: together, three that did not
-share would come to three times the limit."""
-REACTION = 20_000
-"""Milliseconds of the sandbox's clock: two seconds here. What was sent before a ban was heard of may still arrive."""
 SKEWS = (0, 3_000, -3_600_000)
 """Milliseconds by which the machines' clocks are wrong."""
 
@@ -67,18 +58,6 @@ def machines(sandbox: Sandbox, redis: RedisServer, folder: Path) -> Iterator[Mac
         for process in running:
             process.kill()
             process.wait()
-
-
-def until(sandbox: Sandbox, moment: int) -> None:
-    while sandbox.clock.now() < moment:
-        time.sleep(0.01)
-
-
-def until_all_are_at_work(sandbox: Sandbox) -> None:
-    deadline = time.monotonic() + 60
-    while len({request.params.get("startTime", "")[:4] for request in sandbox.ledger.requests()}) < 4:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def spent(sandbox: Sandbox) -> Counter[int]:

@@ -10,19 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from candle_testkit.sandbox import Limits, Sandbox, SandboxConfig
+from tests.end_to_end.sharing import LATE, MINUTE, REACTION, ROOT, SPEED, WEIGHT, until, until_all_are_at_work
 from tests.end_to_end.world import bitcoin
 
-ROOT = Path(__file__).resolve().parents[2]
 NOW = "2024-06-01"
-MINUTE = 60_000
-SPEED = 10.0
-WEIGHT = 200
-"""A hundred pages a minute, which at this speed lasts six seconds."""
-LATE = WEIGHT // 4
-"""Weight that may arrive in another minute than it left in, where the machine is busy: together, three that did not
-share would come to three times the limit."""
-REACTION = 20_000
-"""Milliseconds of the sandbox's clock: two seconds here. What was sent before a ban was heard of may still arrive."""
 
 Collectors = list["subprocess.Popen[bytes]"]
 
@@ -51,19 +42,6 @@ def collectors(sandbox: Sandbox, folder: Path) -> Iterator[Collectors]:
         for process in running:
             process.kill()
             process.wait()
-
-
-def until(sandbox: Sandbox, moment: int) -> None:
-    while sandbox.clock.now() < moment:
-        time.sleep(0.01)
-
-
-def until_all_are_at_work(sandbox: Sandbox) -> None:
-    """All three ask for candles, of years of their own."""
-    deadline = time.monotonic() + 60
-    while len({request.params.get("startTime", "")[:4] for request in sandbox.ledger.requests()}) < 4:
-        assert time.monotonic() < deadline, "not all of them are at work"
-        time.sleep(0.01)
 
 
 def test_three_processes_share_the_limit_and_one_killed_leaves_its_share_to_the_others(tmp_path: Path) -> None:
