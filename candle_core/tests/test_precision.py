@@ -339,6 +339,8 @@ async def test_a_registered_market_is_not_asked_for(clock: Any, exchange: Any) -
         await candles.warm_up(["FAKE"])
         for name in ("BTC/USDT", stored.symbol("1d")):
             assert (await candles.precision(name)).market == listed
+        listings = (await candles.statistics()).of("FAKE", "markets")
+        assert (listings.hits, listings.calls) == (2, 2)
 
 
 async def test_the_exchange_must_be_known(clock: Any, exchange: Any) -> None:

@@ -58,12 +58,10 @@ class Catalogue:
         """
         query = replace(self._query(symbol, None, exchange, tradetype), timeframe=None)
         assert query.exchange is not None
-        listing = await self._kernel.directory.known(query.exchange)
-        if listing is not None and listing.fresh:
-            name = query.name or f"{query.base}/{query.quote}"
-            listed = [market for market in listing.find(query.tradetype, name) if _fits(market, query)]
-            if (market := _one(listed, name)) is not None:
-                return market
+        name = query.name or f"{query.base}/{query.quote}"
+        listed = await self._kernel.directory.believed(query.exchange, query.tradetype, name)
+        if (market := _one([market for market in listed if _fits(market, query)], name)) is not None:
+            return market
         records = await self._kernel.storage().symbols(query)
         markets = dict.fromkeys(record.market for record in records if record.market.native_id)
         return _one(list(markets), str(symbol)) or await self._listed(query)

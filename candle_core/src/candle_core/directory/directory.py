@@ -106,6 +106,17 @@ class Directory:
             names = None if kept is None else self._read(name, kept)
             return None if kept is None or names is None else self._remember(name, kept, names)
 
+    async def believed(self, exchange: str, tradetype: str | None, name: str) -> tuple[Market, ...]:
+        """The markets that answer to a name in a listing that is kept and believed; nobody is asked.
+
+        Finding them is a hit. That there are none is no miss: who then asks the exchange is counted there.
+        """
+        listing = await self.known(exchange)
+        found = listing.find(tradetype, name) if listing is not None and listing.fresh else ()
+        if found:
+            self._count(exchange, hit=True)
+        return found
+
     async def find(self, exchange: str, tradetype: str | None, name: str) -> tuple[Market, ...]:
         """The markets that answer to a name: none, one or several.
 
