@@ -16,8 +16,9 @@ import re
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -40,16 +41,24 @@ class Block:
     text: str
     start: int
     end: int
+    line: int
+    """On which line of the page the text begins."""
 
 
 def blocks(page: str) -> list[Block]:
     """The blocks of a page that mean something here."""
-    return [Block(found[1], found[2], found.start(2), found.end(2)) for found in _BLOCK.finditer(page)]
+    return [
+        Block(found[1], found[2], found.start(2), found.end(2), 1 + page.count("\n", 0, found.start(2)))
+        for found in _BLOCK.finditer(page)
+    ]
 
 
 @dataclass
 class Reader:
     """Somebody who types what a page says, and notes what really comes of it."""
+
+    page: str
+    """What a traceback calls the page."""
 
     folder: Path
     url: str
@@ -62,7 +71,7 @@ class Reader:
         if block.kind == "toml":
             (self.folder / "candle.toml").write_text(self.here(block.text))
         elif block.kind == "python":
-            self.run(self.here(block.text))
+            self.run(self.here(block.text), block.line)
         else:
             commands = [line for line in block.text.splitlines() if line.startswith("$ ")]
             return "".join(f"{line}\n{self.there(self.type(line[2:]))}" for line in commands)
@@ -105,13 +114,18 @@ class Reader:
         self.url = found[0]
         return printed
 
-    def run(self, source: str) -> None:
-        """Run Python, in the folder of the page."""
-        code = compile(source, "<page>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    def run(self, source: str, line: int) -> None:
+        """Run Python, in the folder of the page; `line` is the first one's number there, which tracebacks go by."""
+        source = "\n" * (line - 1) + source
+        code = compile(source, self.page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         with _inside(self.folder):
-            outcome = eval(code, self.names)
-            if inspect.iscoroutine(outcome):
-                asyncio.run(outcome)
+            try:
+                outcome = eval(code, self.names)
+                if inspect.iscoroutine(outcome):
+                    asyncio.run(outcome)
+            except AssertionError as error:
+                error.add_note(explained(error, source, self.page))
+                raise
 
     def here(self, text: str) -> str:
         """The page's address of the sandbox replaced by the real one."""
@@ -122,20 +136,38 @@ class Reader:
         return text.replace(self.url, ADDRESS)
 
 
-def read(page: str, folder: Path) -> str:
-    """The page as it should read: every command below really run, its real output in place of what stands there.
+def explained(error: AssertionError, source: str, page: str) -> str:
+    """Which `assert` of a page failed, and what the names in it stood for, as pytest tells of a test."""
+    frame, line = [step for step in traceback.walk_tb(error.__traceback__) if step[0].f_code.co_filename == page][-1]
+    told = []
+    for node in ast.walk(ast.parse(source)):
+        if not (isinstance(node, ast.Assert) and node.lineno <= line <= (node.end_lineno or node.lineno)):
+            continue
+        told.append(f"{page}:{node.lineno}: {ast.unparse(node)}")
+        parts = (part for part in ast.walk(node.test) if isinstance(part, ast.Name | ast.Attribute))
+        for name in dict.fromkeys(map(ast.unparse, parts)):
+            with suppress(NameError, AttributeError):  # a name that a comprehension binds for itself
+                value = eval(name, frame.f_globals, frame.f_locals)
+                if not callable(value):
+                    told.append(f"  {name} = {repr(value)[:500]}")
+    return "\n".join(told)
 
-    The reader begins in an empty folder whose candle.toml points to a sandbox.
+
+def read(text: str, folder: Path, page: str = "<page>") -> str:
+    """The text of a page as it should read: every command really run, its real output in place of what stands there.
+
+    The reader begins in an empty folder whose candle.toml points to a sandbox. `page` is the name that an example which
+    fails is told with.
     """
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox(SandboxConfig(clock="2025-01-01T00:00:30", speed=0)))
-        reader = Reader(folder, sandbox.url, stack)
+        reader = Reader(page, folder, sandbox.url, stack)
         (folder / "candle.toml").write_text(f'[providers.binance]\nrest_url = "{sandbox.url}"\n')
         read_so_far, at = "", 0
-        for block in blocks(page):
-            read_so_far += page[at : block.start] + reader.do(block)
+        for block in blocks(text):
+            read_so_far += text[at : block.start] + reader.do(block)
             at = block.end
-        return read_so_far + page[at:]
+        return read_so_far + text[at:]
 
 
 def differences(page: str, really: str) -> list[str]:

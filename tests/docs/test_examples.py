@@ -4,6 +4,7 @@
 """
 
 import os
+import traceback
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ PAGES = [
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_page_says_what_happens(page: Path, tmp_path: Path) -> None:
     text = page.read_text("utf-8")
-    really = read(text, tmp_path)
+    really = read(text, tmp_path, str(page.relative_to(ROOT)))
     found = differences(text, really)
     if found and os.environ.get("UPDATE_DOCS") == "1":
         page.write_text(really, "utf-8")
@@ -38,9 +39,33 @@ def test_a_page_that_is_wrong_is_found(tmp_path: Path) -> None:
     ]
 
 
-def test_a_python_example_that_fails_is_found(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError):
-        read("```python\nimport asyncio\nawait asyncio.sleep(0)\nassert 1 + 1 == 3\n```\n", tmp_path)
+def test_a_python_example_that_fails_is_found_with_its_line_and_values(tmp_path: Path) -> None:
+    page = """# Sums
+
+```python
+import asyncio
+
+total = 1 + 1
+await asyncio.sleep(0)
+```
+
+So:
+
+```python
+assert [
+    one for one in (3,)
+] == [total.real] and len(str(total)) == 1
+```
+"""
+    with pytest.raises(AssertionError) as failed:
+        read(page, tmp_path, "sums.md")
+    assert traceback.extract_tb(failed.tb)[-1].filename == "sums.md"
+    (note,) = failed.value.__notes__
+    assert note.splitlines() == [
+        "sums.md:13: assert [one for one in (3,)] == [total.real] and len(str(total)) == 1",
+        "  total.real = 2",
+        "  total = 2",
+    ]
 
 
 def test_how_long_something_took_does_not_matter() -> None:
