@@ -47,7 +47,7 @@ class CcxtContract(ProviderContract):
 
     def test_decode_reads_the_wire(self, stage: Stage) -> None:
         """What it decodes are ccxt's rows, whatever the wire's are."""
-        page = stage.fetch(self._request(stage, stage.scene.day, stage.provider.capabilities.anchors[0]))
+        page = stage.fetch(stage.request(stage.scene.day))
         span = replace(stage.scene.day, start=page.batch.first, end=page.batch.last + 1)
         truth = stage.truth(page.request, span)
         rows = [list(row) for row in zip(*(truth[name].tolist() for name in COLUMNS), strict=True)]
@@ -105,7 +105,7 @@ class TestOkx(CcxtContract):
     @pytest.mark.parametrize(("kind", "options"), [("wrong_shape", {"shape": "object"}), ("other_range", {})])
     def test_what_ccxt_hides_proves_nothing(self, stage: Stage, kind: str, options: dict[str, Any]) -> None:
         """ccxt reads what is no list as an empty one, and any rows may follow a gap; the kernel asks twice."""
-        request = self._request(stage, stage.scene.day, Anchor.END)
+        request = stage.request(stage.scene.day, Anchor.END)
         stage.sandbox.faults.script(kind, **options)
         page = stage.fetch(request)
         assert (len(page.batch), page.proofs, page.asserted) == (0, (), page.request.span)
@@ -122,11 +122,11 @@ class TestOkx(CcxtContract):
         whole = stage.scene.walked
         end, found = whole.end, set[int]()
         while end > whole.start:
-            page = stage.fetch(self._request(stage, Span(whole.start, end), anchor))
+            page = stage.fetch(stage.request(Span(whole.start, end), anchor))
             stage.check_rows(page)
             found |= set(page.batch.between(whole).open_time.tolist())
             said = [*(proof.span for proof in page.proofs), *([page.asserted] if page.asserted else [])]
             assert min(span.start for span in said) < end, "it does not get on"
             end = min(span.start for span in said)
-        truth = stage.truth(self._request(stage, whole, anchor), whole)["open_time"].tolist()
+        truth = stage.truth(stage.request(whole, anchor), whole)["open_time"].tolist()
         assert (sorted(found), len(truth)) == (truth, stage.scene.walk)

@@ -74,12 +74,26 @@ class Stage:
         assert isinstance(market, Market)
         return market
 
-    def request(self, name: str, timeframe: str, span: Span, anchor: Anchor, limit: int = 0) -> FetchRequest:
-        """A request as the kernel would make it."""
+    def request(
+        self, span: Span, anchor: Anchor | None = None, limit: int = 0, *, name: str = "", timeframe: str = "1m"
+    ) -> FetchRequest:
+        """A request for candles as the kernel would make it. The check is left out where it cannot be asked so.
+
+        Args:
+            span: the open times that are wanted.
+            anchor: the end from which rows are counted; None: one that the provider knows.
+            limit: most rows; 0: a whole page.
+            name: the market; empty: the scene's `main`.
+            timeframe: of the candles.
+        """
+        able = self.provider.capabilities
+        anchor = anchor or able.anchors[0]
+        if anchor not in able.anchors:
+            pytest.skip(f"it does not count from the {anchor}")
+        market = self.market(name or self.scene.main)
         return FetchRequest(
-            markets=(self.market(name),), timeframe=timeframe, span=span, anchor=anchor,
-            limit=limit or self.provider.capabilities.page_limit,
-        )  # fmt: skip
+            markets=(market,), timeframe=timeframe, span=span, anchor=anchor, limit=limit or able.page_limit
+        )
 
     def fetch(self, request: FetchRequest) -> Page:
         """One page; it must have cost one request over the wire, and it must claim nothing that is not so.
