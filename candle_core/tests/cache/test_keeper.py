@@ -192,6 +192,23 @@ async def test_who_failed_is_not_asked_again_for_some_seconds_by_any_process(hou
     assert (await house.keeper().obtain(KEY, house.exchange)).value == b"[2]"
 
 
+class BannedError(RateLimitedError):
+    """One of a plugin's own, which no other process needs to know."""
+
+
+@pytest.mark.parametrize("kind", [RateLimitedError, BannedError])
+async def test_other_processes_hear_all_that_the_error_knew(house: House, kind: type[RateLimitedError]) -> None:
+    house.exchange.error = kind("slowly", retry_after=7.5, banned=True)
+    vars(house.exchange.error)["response"] = object()  # nothing that can be written down
+    with pytest.raises(kind):
+        await house.keeper().obtain(KEY, house.exchange)
+    with pytest.raises(RateLimitedError, match=r"^slowly$") as heard:
+        await house.keeper().obtain(KEY, house.exchange)
+    assert type(heard.value) is RateLimitedError
+    assert vars(heard.value) == {"retry_after": 7.5, "banned": True}
+    assert house.exchange.asked == 1
+
+
 async def test_whose_key_is_wrong_is_told_so_for_some_seconds_and_others_ask_for_themselves(house: House) -> None:
     first, second = house.keeper(), house.keeper()
     house.exchange.error = AuthenticationError("401")

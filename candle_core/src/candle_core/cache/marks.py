@@ -2,15 +2,16 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import candle_hookspecs
 from candle_hookspecs import AuthenticationError, CandleError, ProviderError
 
 _ANSWER: Final = re.compile(rb'\{"stored_at":"([^"]+)","fresh_until":"([^"]+)","value":(.*)\}', re.DOTALL)
 """An answer is taken out of its wrapping as it stands: to parse megabytes is for those who need what is in them."""
+_PLAIN: Final = (str, int, float, bool, type(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +73,21 @@ class Failed:
         failed: the error's type; text: what it said.
         by: who asked, as in `Asking`; it begins with the process.
         own: whether it says something about that process (its key, its configuration) rather than the exchange.
+        more: what else the error knew, such as how long to wait, as far as JSON can say it.
     """
 
     failed: str
     text: str
     by: str
     own: bool
+    more: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, error: CandleError, by: str) -> "Failed":
         """The mark of an error."""
         own = not isinstance(error, ProviderError) or isinstance(error, AuthenticationError)
-        return cls(type(error).__name__, str(error), by, own)
+        more = {name: value for name, value in vars(error).items() if isinstance(value, _PLAIN)}
+        return cls(_ours(error).__name__, str(error), by, own, more)
 
     def to_json(self) -> bytes:
         """As it stands in the cache."""
@@ -96,9 +100,11 @@ class Failed:
     def error(self) -> CandleError:
         """The error, as of here."""
         kind = getattr(candle_hookspecs, self.failed, None)
-        if isinstance(kind, type) and issubclass(kind, CandleError):
-            return kind(self.text)
-        return ProviderError(f"{self.failed}: {self.text}")
+        if not (isinstance(kind, type) and issubclass(kind, CandleError)):
+            return ProviderError(f"{self.failed}: {self.text}")
+        error = kind(self.text)
+        vars(error).update(self.more)
+        return error
 
 
 def mark_of(found: bytes | None) -> Asking | Failed | None:
@@ -110,5 +116,11 @@ def mark_of(found: bytes | None) -> Asking | Failed | None:
         mark = Failed(**values) if "failed" in values else Asking(**values)
     except (ValueError, TypeError):
         return None
-    sound = all(isinstance(value, bool if name == "own" else str) for name, value in asdict(mark).items())
+    types = {"own": bool, "more": dict}
+    sound = all(isinstance(value, types.get(name, str)) for name, value in asdict(mark).items())
     return mark if sound else None
+
+
+def _ours(error: CandleError) -> type[BaseException]:
+    """Its type, or what that is a kind of in the contract: a plugin's own is not known everywhere."""
+    return next(kind for kind in type(error).__mro__ if kind.__module__ == CandleError.__module__)
