@@ -5,59 +5,43 @@ Each adopter names the check that must catch it and a word of the complaint.
 
 # ruff: noqa: N801
 
-from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 
 from candle_binance.provider import BinanceProvider
 from candle_hookspecs import (
-    BadRequestError,
     FetchRequest,
     Kind,
     LimitFeedback,
-    MarketGoneError,
     MarketQuery,
     Page,
     PluginContext,
-    RateLimitedError,
     Ticker,
-    TransientError,
 )
 from candle_stocks.provider import StocksProvider
 from candle_testkit.contracts.market_data import MarketDataContract
 from candle_testkit.contracts.scenes import UPBIT, YAHOO
 from candle_upbit.provider import UpbitProvider
 
+from .sabotage import ChangesPages, ForgetsTheWait, Sabotage, TakesGoneForWrong, TriesTwice
 
-class Sabotaged(MarketDataContract):
+
+class Sabotaged(Sabotage, MarketDataContract):
     name = "binance"
-    check: ClassVar[str]
-    complaint: ClassVar[str]
-    provider: ClassVar[type[Any]]
-
-    def build(self, url: str, context: PluginContext) -> Any:
-        return self.provider(self.provider.Settings.model_validate({"rest_url": url}), context)
-
-
-class ChangesPages(BinanceProvider):
-    """Spoils what was fetched."""
-
-    async def candle_fetch(self, request: FetchRequest) -> Page:
-        return self.spoilt(await super().candle_fetch(request))
-
-    def spoilt(self, page: Page) -> Page:
-        raise NotImplementedError
 
 
 class ChangesCalls(BinanceProvider):
     """Spoils the calls."""
 
     def candle_split(self, request: FetchRequest) -> list[FetchRequest]:
-        return self.spoilt(super().candle_split(request) or [])
+        return self.spoilt_calls(super().candle_split(request) or [])
 
-    def spoilt(self, calls: list[FetchRequest]) -> list[FetchRequest]:
+    def spoilt_calls(self, calls: list[FetchRequest]) -> list[FetchRequest]:
         raise NotImplementedError
+
+
+# ── what it says of itself, and its calls ────────────────────────────────────────────────────────────────────────────
 
 
 class TestSaysNothingOfCosts(Sabotaged):
@@ -78,7 +62,7 @@ class TestLosesMarkets(Sabotaged):
     check, complaint = "test_calls_name_every_market_once[21-tickers]", "each market once"
 
     class provider(ChangesCalls):
-        def spoilt(self, calls: list[FetchRequest]) -> list[FetchRequest]:
+        def spoilt_calls(self, calls: list[FetchRequest]) -> list[FetchRequest]:
             return calls[:1]
 
 
@@ -86,7 +70,7 @@ class TestCostsNothing(Sabotaged):
     check, complaint = "test_calls_name_every_market_once[2-orderbooks]", "costs nothing"
 
     class provider(ChangesCalls):
-        def spoilt(self, calls: list[FetchRequest]) -> list[FetchRequest]:
+        def spoilt_calls(self, calls: list[FetchRequest]) -> list[FetchRequest]:
             return [replace(call, costs={}) for call in calls]
 
 
@@ -94,15 +78,18 @@ class TestAsksOneByOne(Sabotaged):
     check, complaint = "test_calls_name_every_market_once[20-tickers]", "20 calls for 20 markets"
 
     class provider(ChangesCalls):
-        def spoilt(self, calls: list[FetchRequest]) -> list[FetchRequest]:
+        def spoilt_calls(self, calls: list[FetchRequest]) -> list[FetchRequest]:
             return [replace(call, markets=(market,)) for call in calls for market in call.markets]
+
+
+# ── tickers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class TestGoesThroughAFloat(Sabotaged):
     check, complaint = "test_tickers_are_true", "last of"
 
-    class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+    class provider(ChangesPages, BinanceProvider):
+        def spoilt_page(self, page: Page) -> Page:
             told = [replace(one, last=Decimal(str(float(one.last)))) for one in page.tickers]
             return replace(page, tickers=told)
 
@@ -110,16 +97,16 @@ class TestGoesThroughAFloat(Sabotaged):
 class TestMixesVolumes(Sabotaged):
     check, complaint = "test_tickers_are_true", "volume of"
 
-    class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+    class provider(ChangesPages, BinanceProvider):
+        def spoilt_page(self, page: Page) -> Page:
             return replace(page, tickers=[replace(one, volume=one.quote_volume) for one in page.tickers])
 
 
 class TestLosesATicker(Sabotaged):
     check, complaint = "test_tickers_are_true", "one ticker for each market"
 
-    class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+    class provider(ChangesPages, BinanceProvider):
+        def spoilt_page(self, page: Page) -> Page:
             return replace(page, tickers=page.tickers[1:])
 
 
@@ -127,9 +114,8 @@ class TestTellsTheOpeningOfTheDay(Sabotaged):
     scene = UPBIT
     check, complaint = "test_tickers_are_true", "does not begin"
 
-    class provider(UpbitProvider):
-        async def candle_fetch(self, request: FetchRequest) -> Page:
-            page = await super().candle_fetch(request)
+    class provider(ChangesPages, UpbitProvider):
+        def spoilt_page(self, page: Page) -> Page:
             return replace(page, tickers=[replace(one, since=one.at - 86_000_000) for one in page.tickers])
 
 
@@ -137,15 +123,18 @@ class TestUnderestimatesAnAnswer(Sabotaged):
     check, complaint = "test_tickers_are_true", "for what weighs"
 
     class provider(ChangesCalls):
-        def spoilt(self, calls: list[FetchRequest]) -> list[FetchRequest]:
+        def spoilt_calls(self, calls: list[FetchRequest]) -> list[FetchRequest]:
             return [replace(call, costs={"weight": 1}) for call in calls]
+
+
+# ── books ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class TestSwapsSides(Sabotaged):
     check, complaint = "test_books_are_true[5]", "the price"
 
-    class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+    class provider(ChangesPages, BinanceProvider):
+        def spoilt_page(self, page: Page) -> Page:
             return replace(page, orderbooks=[replace(one, bids=one.asks, asks=one.bids) for one in page.orderbooks])
 
 
@@ -153,35 +142,34 @@ class TestIgnoresTheDepth(Sabotaged):
     check, complaint = "test_books_are_true[5]", "levels came for 5"
 
     class provider(ChangesCalls):
-        def spoilt(self, calls: list[FetchRequest]) -> list[FetchRequest]:
+        def spoilt_calls(self, calls: list[FetchRequest]) -> list[FetchRequest]:
             return [replace(call, limit=100) for call in calls]
 
 
 class TestIsBackInTime(Sabotaged):
     check, complaint = "test_books_are_true[1]", "is not the moment"
 
-    class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+    class provider(ChangesPages, BinanceProvider):
+        def spoilt_page(self, page: Page) -> Page:
             return replace(page, orderbooks=[replace(one, at=0) for one in page.orderbooks])
 
 
 class TestTellsNothingOfLimits(Sabotaged):
     check, complaint = "test_books_are_true[1]", "what the headers say"
 
-    class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+    class provider(ChangesPages, BinanceProvider):
+        def spoilt_page(self, page: Page) -> Page:
             return replace(page, feedback=LimitFeedback())
 
 
 class TestTakesAnUnknownMarketForAWrongRequest(Sabotaged):
     check, complaint = "test_an_unknown_market_is_gone[tickers]", "BadRequestError"
 
-    class provider(BinanceProvider):
-        async def candle_fetch(self, request: FetchRequest) -> Page:
-            try:
-                return await super().candle_fetch(request)
-            except MarketGoneError as error:
-                raise BadRequestError(str(error)) from error
+    class provider(TakesGoneForWrong, BinanceProvider):
+        pass
+
+
+# ── trades ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class TestGivesTheOldest(Sabotaged):
@@ -196,8 +184,8 @@ class TestGivesTheOldest(Sabotaged):
 class TestMixesTakers(Sabotaged):
     check, complaint = "test_the_newest_trades_are_true", "or a side is wrong"
 
-    class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+    class provider(ChangesPages, BinanceProvider):
+        def spoilt_page(self, page: Page) -> Page:
             told = [replace(one, taker_is_buyer=not one.taker_is_buyer) for one in page.trades]
             return replace(page, trades=told)
 
@@ -205,67 +193,64 @@ class TestMixesTakers(Sabotaged):
 class TestIsContentWithAPage(Sabotaged):
     check, complaint = "test_more_trades_than_a_page_holds", "1000 trades came, 2500 are true"
 
-    class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+    class provider(ChangesPages, BinanceProvider):
+        def spoilt_page(self, page: Page) -> Page:
             return replace(page, rest=())
 
 
 class TestAsksAgainForTheSame(Sabotaged):
     check, complaint = "test_more_trades_than_a_page_holds", "one came twice"
 
-    class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+    class provider(ChangesPages, BinanceProvider):
+        def spoilt_page(self, page: Page) -> Page:
             return replace(page, rest=(*page.rest, *page.rest[:1]))
 
 
 class TestReachesBeyondTheSpan(Sabotaged):
     check, complaint = "test_all_trades_of_a_span[a-minute]", "outside of the span"
 
-    class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+    class provider(ChangesPages, BinanceProvider):
+        def spoilt_page(self, page: Page) -> Page:
             span = page.request.span
             assert span is not None
             return replace(page, trades=[*page.trades, replace(page.trades[-1], id="0", at=span.end)])
-
-
-class TestNeverEnds(Sabotaged):
-    check, complaint = "test_a_span_without_trades", "and still a rest"
-
-    class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
-            return replace(page, rest=(page.request,))
-
-
-class TestIgnoresTheWait(Sabotaged):
-    check, complaint = "test_trouble_becomes_the_right_error[429-trades]", "wait 7 s"
-
-    class provider(BinanceProvider):
-        async def candle_fetch(self, request: FetchRequest) -> Page:
-            try:
-                return await super().candle_fetch(request)
-            except RateLimitedError as error:
-                raise RateLimitedError(str(error)) from error
-
-
-class TestTriesTwice(Sabotaged):
-    check, complaint = "test_trouble_becomes_the_right_error[500-orderbooks]", "a hook tries once"
-
-    class provider(BinanceProvider):
-        async def candle_fetch(self, request: FetchRequest) -> Page:
-            try:
-                return await super().candle_fetch(request)
-            except TransientError:
-                return await super().candle_fetch(request)
 
 
 class TestLosesTheOldest(Sabotaged):
     scene = UPBIT
     check, complaint = "test_all_trades_of_a_span[pages]", "trades came"
 
-    class provider(UpbitProvider):
-        async def candle_fetch(self, request: FetchRequest) -> Page:
-            page = await super().candle_fetch(request)
-            return replace(page, trades=page.trades[1:]) if request.kind is Kind.TRADES else page
+    class provider(ChangesPages, UpbitProvider):
+        def spoilt_page(self, page: Page) -> Page:
+            return replace(page, trades=page.trades[1:])
+
+
+class TestNeverEnds(Sabotaged):
+    check, complaint = "test_a_span_without_trades", "and still a rest"
+
+    class provider(ChangesPages, BinanceProvider):
+        def spoilt_page(self, page: Page) -> Page:
+            return replace(page, rest=(page.request,))
+
+
+# ── errors ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class TestIgnoresTheWait(Sabotaged):
+    check, complaint = "test_trouble_becomes_the_right_error[429-trades]", "wait 7 s"
+
+    class provider(ForgetsTheWait, BinanceProvider):
+        pass
+
+
+class TestTriesTwice(Sabotaged):
+    check, complaint = "test_trouble_becomes_the_right_error[500-orderbooks]", "a hook tries once"
+
+    class provider(TriesTwice, BinanceProvider):
+        pass
+
+
+# ── tickers of stocks ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class OfStocks(StocksProvider):
@@ -273,18 +258,18 @@ class OfStocks(StocksProvider):
 
     def candle_fetch(self, request: FetchRequest) -> Page:
         page = super().candle_fetch(request)
-        return replace(page, tickers=[self.spoilt(one) for one in page.tickers])
+        return replace(page, tickers=[self.spoilt_ticker(one) for one in page.tickers])
 
-    def spoilt(self, ticker: Ticker) -> Ticker:
+    def spoilt_ticker(self, ticker: Ticker) -> Ticker:
         raise NotImplementedError
 
 
 class SabotagedStocks(Sabotaged):
-    name, scene = "nyse", YAHOO
+    name, scene, address = "nyse", YAHOO, "chart_url"
     check = "test_tickers_are_true"
 
     def build(self, url: str, context: PluginContext) -> Any:
-        provider = self.provider(self.provider.Settings.model_validate({"chart_url": url}), context)
+        provider = super().build(url, context)
         (market,) = provider.candle_markets(MarketQuery(name=self.scene.main))
         provider.candle_fetch(FetchRequest(kind=Kind.TICKERS, markets=(market,)))  # cookie and crumb
         return provider
@@ -294,7 +279,7 @@ class TestPadsWhatIsShort(SabotagedStocks):
     complaint = "last of IBM"
 
     class provider(OfStocks):
-        def spoilt(self, ticker: Ticker) -> Ticker:
+        def spoilt_ticker(self, ticker: Ticker) -> Ticker:
             return replace(ticker, last=ticker.last.quantize(Decimal("0.00000001")))
 
 
@@ -302,7 +287,7 @@ class TestInventsAmounts(SabotagedStocks):
     complaint = "where the exchange does not say"
 
     class provider(OfStocks):
-        def spoilt(self, ticker: Ticker) -> Ticker:
+        def spoilt_ticker(self, ticker: Ticker) -> Ticker:
             return replace(ticker, bid_amount=Decimal(100))
 
 
@@ -310,11 +295,5 @@ class TestTakesTheLastForTheBid(SabotagedStocks):
     complaint = "bid of IBM"
 
     class provider(OfStocks):
-        def spoilt(self, ticker: Ticker) -> Ticker:
+        def spoilt_ticker(self, ticker: Ticker) -> Ticker:
             return replace(ticker, bid=ticker.last)
-
-
-def adopters() -> Sequence[type[Sabotaged]]:
-    """Every sabotage there is."""
-    found = [one for one in globals().values() if isinstance(one, type) and issubclass(one, Sabotaged)]
-    return [one for one in found if one not in (Sabotaged, SabotagedStocks)]

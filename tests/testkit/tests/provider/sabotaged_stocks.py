@@ -4,7 +4,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -18,43 +18,35 @@ from candle_hookspecs import (
     MarketGoneError,
     MarketQuery,
     Page,
-    PluginContext,
     Proof,
     RateLimitedError,
     Span,
     TransientError,
     WarmupScope,
-    hookimpl,
 )
 from candle_stocks.provider import StocksProvider
 from candle_testkit.contracts.provider import ProviderContract
 from candle_testkit.contracts.scenes import YAHOO
 
+from .sabotage import Sabotage
+
 PRICES = ("open", "high", "low", "close")
 DAY = 86_400_000
 
 
-class Sabotaged(ProviderContract):
-    name = "nyse"
+class Sabotaged(Sabotage, ProviderContract):
+    name, address = "nyse", "chart_url"
     columns = ("open_time", *PRICES, "volume")
     scene = YAHOO
-    check: ClassVar[str]
-    complaint: ClassVar[str]
-    provider: ClassVar[type[StocksProvider]]
-    settings: ClassVar[dict[str, Any]] = {}
-
-    def build(self, url: str, context: PluginContext) -> StocksProvider:
-        return self.provider(StocksProvider.Settings.model_validate({"chart_url": url, **self.settings}), context)
 
 
 class ChangesPages(StocksProvider):
     """Spoils what was fetched."""
 
-    @hookimpl
     def candle_fetch(self, request: FetchRequest) -> Page:
-        return self.spoilt(super().candle_fetch(request))
+        return self.spoilt_page(super().candle_fetch(request))
 
-    def spoilt(self, page: Page) -> Page:
+    def spoilt_page(self, page: Page) -> Page:
         return replace(page, batch=self.spoilt_batch(page.batch))
 
     def spoilt_batch(self, batch: CandleBatch) -> CandleBatch:
@@ -64,7 +56,6 @@ class ChangesPages(StocksProvider):
 class ChangesMarkets(StocksProvider):
     """Spoils what was listed."""
 
-    @hookimpl
     def candle_markets(self, query: MarketQuery) -> list[Market]:
         return [self.spoilt_market(one) for one in super().candle_markets(query)]
 
@@ -121,7 +112,6 @@ class TestAsksPastTheGate(Rows):
     complaint = "all but the first pass the gate; 0 was spent for 1"
 
     class provider(StocksProvider):
-        @hookimpl
         def candle_fetch(self, request: FetchRequest) -> Page:
             self._yahoo._pay = lambda: None  # type: ignore[method-assign]
             return super().candle_fetch(request)
@@ -131,7 +121,6 @@ class TestAsksForMoreThanItNeeds(Rows):
     complaint = "candle_fetch sent 3 requests; it sends one to 2"
 
     class provider(StocksProvider):
-        @hookimpl
         def candle_fetch(self, request: FetchRequest) -> Page:
             self.candle_warmup(WarmupScope())
             return super().candle_fetch(request)
@@ -141,7 +130,6 @@ class TestRepeatsAfterAReset(Sabotaged):
     check, complaint = "test_fault_becomes_its_error[reset]", "DID NOT RAISE"
 
     class provider(StocksProvider):
-        @hookimpl
         def candle_fetch(self, request: FetchRequest) -> Page:
             try:
                 return super().candle_fetch(request)
@@ -153,7 +141,6 @@ class TestTakesAnotherRangeForAnEmptyOne(Sabotaged):
     check, complaint = "test_fault_becomes_its_error[other-range]", "DID NOT RAISE"
 
     class provider(StocksProvider):
-        @hookimpl
         def candle_fetch(self, request: FetchRequest) -> Page:
             try:
                 return super().candle_fetch(request)
@@ -165,7 +152,6 @@ class TestCallsEveryRefusalABan(Sabotaged):
     check, complaint = "test_limit_is_told_with_its_wait[banned-120]", "True"
 
     class provider(StocksProvider):
-        @hookimpl
         def candle_fetch(self, request: FetchRequest) -> Page:
             try:
                 return super().candle_fetch(request)
@@ -177,7 +163,6 @@ class TestDecodesBytesAlone(Sabotaged):
     check, complaint = "test_decode_reads_the_wire", "not a chart"
 
     class provider(StocksProvider):
-        @hookimpl
         def candle_decode(self, raw: Any) -> CandleBatch:
             return super().candle_decode(raw if isinstance(raw, bytes) else str(raw))
 
@@ -189,7 +174,7 @@ class TestTakesTheLastTradeForACandle(Sabotaged):
     check, complaint = "test_open_candle_is_there[start]", "column 'open_time'"
 
     class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+        def spoilt_page(self, page: Page) -> Page:
             return replace(page, batch=appended(page.batch, page.answered_at))
 
 
@@ -197,7 +182,7 @@ class TestTakesTheDayUnderWayForACandle(Sabotaged):
     check, complaint = "test_every_timeframe[start]", "column 'open_time'"
 
     class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+        def spoilt_page(self, page: Page) -> Page:
             today = page.answered_at // DAY * DAY + 13 * 3_600_000 + 1_800_000
             return page if page.request.timeframe != "1d" else replace(page, batch=appended(page.batch, today))
 
@@ -206,7 +191,7 @@ class TestProvesTheDayUnderWayEmpty(Sabotaged):
     check, complaint = "test_every_timeframe[start]", "covers 1 candles that the page lacks"
 
     class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+        def spoilt_page(self, page: Page) -> Page:
             span = page.request.span
             assert span is not None
             whole = Proof(span, Evidence.DECLARED)
@@ -217,7 +202,7 @@ class TestLetsDaysBeginAtMidnight(Sabotaged):
     check, complaint = "test_every_timeframe[start]", "candles that the page lacks"
 
     class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+        def spoilt_page(self, page: Page) -> Page:
             if page.request.timeframe != "1d":
                 return page
             return replace(page, batch=changed(page.batch, ["open_time"], lambda times: times // DAY * DAY))
@@ -227,7 +212,7 @@ class TestFillsWhatDidNotTrade(Sabotaged):
     check, complaint = "test_walk_loses_and_repeats_nothing[start]", "column 'open_time'"
 
     class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+        def spoilt_page(self, page: Page) -> Page:
             times = page.batch.open_time
             gaps = np.flatnonzero((np.diff(times) > 60_000) & (np.diff(times) < 3_600_000))
             filled = [changed(page.batch[gap : gap + 1], ["open_time"], lambda one: one + 60_000) for gap in gaps]
@@ -239,7 +224,7 @@ class TestInventsARow(Sabotaged):
     check, complaint = "test_lies_are_asserted_at_most[duplicates-options3-start]", "never were"
 
     class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+        def spoilt_page(self, page: Page) -> Page:
             return replace(page, batch=appended(page.batch, page.answered_at // 1000 * 1000))
 
 
@@ -254,7 +239,7 @@ class TestProvesWhatIsOutOfReachEmpty(Reach):
     complaint = "is out of reach, not"
 
     class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+        def spoilt_page(self, page: Page) -> Page:
             return replace(page, proofs=tuple(replace(one, state=CoverageState.ANSWERED) for one in page.proofs))
 
 
@@ -262,7 +247,7 @@ class TestSaysThatThereIsNothing(Reach):
     complaint = "is out of reach, not"
 
     class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+        def spoilt_page(self, page: Page) -> Page:
             return page if len(page.batch) else replace(page, proofs=(), asserted=page.request.span)
 
 
@@ -270,7 +255,7 @@ class TestGivesUpAWeek(Reach):
     complaint = "reach too far"
 
     class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+        def spoilt_page(self, page: Page) -> Page:
             ends = [one.span.end for one in page.proofs if one.state is CoverageState.OUT_OF_REACH]
             week = [Proof(Span(0, end + 7 * DAY), Evidence.DECLARED, CoverageState.OUT_OF_REACH) for end in ends]
             return replace(page, proofs=(*page.proofs, *week))
@@ -280,7 +265,7 @@ class TestForgetsWhatIsBeforeTheEdge(Reach):
     complaint = "a short page must prove or assert all"
 
     class provider(ChangesPages):
-        def spoilt(self, page: Page) -> Page:
+        def spoilt_page(self, page: Page) -> Page:
             kept = tuple(one for one in page.proofs if one.state is CoverageState.ANSWERED)
             return page if not len(page.batch) else replace(page, proofs=kept)
 
@@ -317,15 +302,8 @@ class TestTakesGoneForEmpty(Sabotaged):
     check, complaint = "test_where_candles_are_absent[delisted-start]", "DID NOT RAISE"
 
     class provider(StocksProvider):
-        @hookimpl
         def candle_fetch(self, request: FetchRequest) -> Page:
             try:
                 return super().candle_fetch(request)
             except MarketGoneError:
                 return Page.of(request, CandleBatch.empty(), answered_at=0, size=2)
-
-
-def adopters() -> Sequence[type[Sabotaged]]:
-    """Every sabotage there is."""
-    found = [one for one in globals().values() if isinstance(one, type) and issubclass(one, Sabotaged)]
-    return [one for one in found if "provider" in vars(one)]

@@ -2,9 +2,8 @@
 
 # ruff: noqa: N801
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,45 +18,36 @@ from candle_hookspecs import (
     MarketGoneError,
     MarketQuery,
     Page,
-    PluginContext,
     Proof,
     Span,
-    hookimpl,
 )
 from candle_testkit.contracts.provider import ProviderContract
 from candle_testkit.contracts.scenes import UPBIT
 from candle_upbit.provider import UpbitProvider
 
+from .sabotage import ChangesListings, ChangesPages, Sabotage
 
-class Sabotaged(ProviderContract):
+
+class Sabotaged(Sabotage, ProviderContract):
     name = "upbit"
     columns = ("open_time", "open", "high", "low", "close", "volume", "quote_volume")
     scene = UPBIT
-    check: ClassVar[str]
-    complaint: ClassVar[str]
-    provider: ClassVar[type[UpbitProvider]]
-
-    def build(self, url: str, context: PluginContext) -> UpbitProvider:
-        return self.provider(UpbitProvider.Settings.model_validate({"rest_url": url}), context)
 
 
 class TestReadsKoreanTime(Sabotaged):
     check, complaint = "test_page_holds_the_rows_nearest_to_its_anchor[7-end]", "do not belong to the answer"
 
-    class provider(UpbitProvider):
-        @hookimpl
-        async def candle_fetch(self, request: FetchRequest) -> Page:
-            page = await super().candle_fetch(request)
+    class provider(ChangesPages, UpbitProvider):
+        def spoilt_page(self, page: Page) -> Page:
             times = page.batch.open_time + 9 * 3_600_000
             batch = CandleBatch.from_columns(page.batch.columns() | {"open_time": times})
-            return Page.of(request, batch, answered_at=page.answered_at, size=page.size)
+            return Page.of(page.request, batch, answered_at=page.answered_at, size=page.size)
 
 
 class TestTakesTheEndForInclusive(Sabotaged):
     check, complaint = "test_page_holds_the_rows_nearest_to_its_anchor[7-end]", "column 'open_time'"
 
     class provider(UpbitProvider):
-        @hookimpl
         async def candle_fetch(self, request: FetchRequest) -> Page:
             assert request.span is not None
             span = Span(request.span.start, request.span.end - 60_000)
@@ -68,7 +58,6 @@ class TestLeavesTheCountOut(Sabotaged):
     check, complaint = "test_page_holds_the_rows_nearest_to_its_anchor[7-end]", "7 <= 1"
 
     class provider(UpbitProvider):
-        @hookimpl
         async def candle_fetch(self, request: FetchRequest) -> Page:
             page = await super().candle_fetch(replace(request, limit=1))
             assert request.span is not None
@@ -78,10 +67,8 @@ class TestLeavesTheCountOut(Sabotaged):
 class TestMovesACandleIntoAHole(Sabotaged):
     check, complaint = "test_where_candles_are_absent[hole-end]", "candles that the page lacks"
 
-    class provider(UpbitProvider):
-        @hookimpl
-        async def candle_fetch(self, request: FetchRequest) -> Page:
-            page = await super().candle_fetch(request)
+    class provider(ChangesPages, UpbitProvider):
+        def spoilt_page(self, page: Page) -> Page:
             columns = {name: column.copy() for name, column in page.batch.columns().items()}
             before = np.flatnonzero(np.diff(page.batch.open_time) > 60_000)
             columns["open_time"][before] += 60_000
@@ -92,7 +79,6 @@ class TestTakesGoneForEmpty(Sabotaged):
     check, complaint = "test_where_candles_are_absent[delisted-end]", "DID NOT RAISE"
 
     class provider(UpbitProvider):
-        @hookimpl
         async def candle_fetch(self, request: FetchRequest) -> Page:
             try:
                 return await super().candle_fetch(request)
@@ -103,30 +89,24 @@ class TestTakesGoneForEmpty(Sabotaged):
 class TestListsWhatWasDelisted(Sabotaged):
     check, complaint = "test_listing_has_every_market_once_and_exactly", "KRW-LUNA"
 
-    class provider(UpbitProvider):
-        @hookimpl
-        async def candle_markets(self, query: MarketQuery) -> list[Market]:
-            found = await super().candle_markets(query)
+    class provider(ChangesListings, UpbitProvider):
+        def spoilt_listing(self, query: MarketQuery, found: list[Market]) -> list[Market]:
             return [*found, *(replace(one, native_id="KRW-LUNA") for one in found[:1])]
 
 
 class TestOneTickForAllPrices(Sabotaged):
     check, complaint = "test_listing_has_every_market_once_and_exactly", "Decimal("
 
-    class provider(UpbitProvider):
-        @hookimpl
-        async def candle_markets(self, query: MarketQuery) -> list[Market]:
-            found = await super().candle_markets(query)
+    class provider(ChangesListings, UpbitProvider):
+        def spoilt_listing(self, query: MarketQuery, found: list[Market]) -> list[Market]:
             return [replace(one, price_tick=one.min_notional) for one in found]
 
 
 class TestReadsAnotherGroup(Sabotaged):
     check, complaint = "test_feedback_is_what_the_exchange_counted", "KeyError"
 
-    class provider(UpbitProvider):
-        @hookimpl
-        async def candle_fetch(self, request: FetchRequest) -> Page:
-            page = await super().candle_fetch(request)
+    class provider(ChangesPages, UpbitProvider):
+        def spoilt_page(self, page: Page) -> Page:
             return replace(page, feedback=LimitFeedback(remaining={"default": 9.0}))
 
 
@@ -134,7 +114,6 @@ class TestNamesAnOrigin(Sabotaged):
     check, complaint = "test_feedback_is_what_the_exchange_counted", "KeyError"
 
     class provider(UpbitProvider):
-        @hookimpl
         async def candle_fetch(self, request: FetchRequest) -> Page:
             self._client._opened().headers["Origin"] = "https://example.com"
             return await super().candle_fetch(request)
@@ -143,10 +122,8 @@ class TestNamesAnOrigin(Sabotaged):
 class TestBelievesInTheReachOfMinutes(Sabotaged):
     check, complaint = "test_where_candles_are_absent[hole-end]", "must declare it"
 
-    class provider(UpbitProvider):
-        @hookimpl
-        async def candle_fetch(self, request: FetchRequest) -> Page:
-            page = await super().candle_fetch(request)
+    class provider(ChangesPages, UpbitProvider):
+        def spoilt_page(self, page: Page) -> Page:
             gone = Proof(Span(0, page.batch.first), Evidence.REPEATED, CoverageState.OUT_OF_REACH)
             return replace(page, proofs=(*page.proofs, gone))
 
@@ -155,13 +132,6 @@ class TestReadsOneRowTooMany(Sabotaged):
     check, complaint = "test_decode_reads_the_wire", "CandleBatch"
 
     class provider(UpbitProvider):
-        @hookimpl
         def candle_decode(self, raw: Any) -> CandleBatch:
             rows = msgspec.json.decode(raw) if isinstance(raw, bytes) else raw
             return super().candle_decode(rows[:-1])
-
-
-def adopters() -> Sequence[type[Sabotaged]]:
-    """Every sabotage there is."""
-    found = [one for one in globals().values() if isinstance(one, type) and issubclass(one, Sabotaged)]
-    return [one for one in found if "provider" in vars(one)]
