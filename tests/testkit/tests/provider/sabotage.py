@@ -68,8 +68,8 @@ class ChangesRequests:
     """Asks for something else than it was asked for."""
 
     async def candle_fetch(self, request: FetchRequest) -> Page:
-        page = await super().candle_fetch(self.spoilt_request(request))  # type: ignore[misc]
         page: Page = await super().candle_fetch(self.spoilt_request(request))  # type: ignore[misc]
+        return replace(page, request=request)
 
     def spoilt_request(self, request: FetchRequest) -> FetchRequest:
         raise NotImplementedError
