@@ -106,7 +106,7 @@ class Reader:
         self.stack.callback(process.send_signal, signal.SIGINT)
         assert process.stdout is not None
         printed = ""
-        while "rest_url" not in printed:
+        while "chart_url" not in printed:
             printed += process.stdout.readline()
             assert process.poll() is None, printed
         found = re.search(r"http://[\d.]+:\d+", printed)
