@@ -58,9 +58,8 @@ class Catalogue:
         """
         query = replace(self._query(symbol, None, exchange, tradetype), timeframe=None)
         assert query.exchange is not None
-        name = query.name or f"{query.base}/{query.quote}"
-        listed = await self._kernel.directory.believed(query.exchange, query.tradetype, name)
-        if (market := _one([market for market in listed if _fits(market, query)], name)) is not None:
+        listed = await self._kernel.directory.believed(query.exchange, query.tradetype, _listed_as(query))
+        if (market := _one([market for market in listed if _fits(market, query)], _called(query))) is not None:
             return market
         records = await self._kernel.storage().symbols(query)
         markets = dict.fromkeys(record.market for record in records if record.market.native_id)
@@ -105,10 +104,10 @@ class Catalogue:
         """
         record = await self._find(query)
         if record is None:
-            wanted = query.name or f"{query.base}/{query.quote}"
+            kind, name = f"{query.exchange} {query.tradetype}", _listed_as(query) or "SYMBOL"
             raise UnknownSymbolError(
-                f"the database holds no {wanted!r} {query.timeframe} of {query.exchange} {query.tradetype}; "
-                f"`candle collect {query.exchange} {query.tradetype} {wanted} {query.timeframe} --count 1000` gets it"
+                f"the database holds no {_called(query)!r} {query.timeframe} of {kind}; "
+                f"`candle collect {kind} {name} {query.timeframe} --count 1000` gets it"
             )
         return record
 
@@ -144,19 +143,18 @@ class Catalogue:
 
     async def _listed(self, query: SymbolQuery) -> Market:
         assert query.exchange is not None
-        name = query.name or f"{query.base}/{query.quote}"
-        markets = await self._kernel.directory.find(query.exchange, query.tradetype, name)
-        market = _one([market for market in markets if _fits(market, query)], name)
+        markets = await self._kernel.directory.find(query.exchange, query.tradetype, _listed_as(query))
+        market = _one([market for market in markets if _fits(market, query)], _called(query))
         if market is None:
             raise UnknownMarketError(
-                f"{query.exchange} lists no {query.tradetype} market {name!r}; "
+                f"{query.exchange} lists no {query.tradetype} market {_called(query)!r}; "
                 f"`candle markets {query.exchange} {query.tradetype}` lists what there is"
             )
         return market
 
     async def _find(self, query: SymbolQuery) -> SymbolRecord | None:
         records = await self._kernel.storage().symbols(query)
-        return _one(list(records), query.name or f"{query.base}/{query.quote}")
+        return _one(list(records), _called(query))
 
 
 def chosen(names: Sequence[SymbolLike], records: Sequence[SymbolRecord]) -> list[SymbolRecord]:
@@ -196,14 +194,29 @@ def _query_of(symbol: Symbol, timeframe: str | None, exchange: str | None, trade
         tradetype=symbol.tradetype,
         base=symbol.base,
         quote=symbol.quote,
+        contract=symbol.contract,
         timeframe=symbol.timeframe,
     )
+
+
+def _called(query: SymbolQuery) -> str:
+    """What messages call it."""
+    return query.name or f"{query.base}/{query.quote}" + (f" {query.contract}" if query.contract else "")
+
+
+def _listed_as(query: SymbolQuery) -> str | None:
+    """The name by which an exchange lists it; None: a `Symbol` of a contract does not say in what that is settled."""
+    if query.name is not None:
+        return query.name
+    if query.tradetype != "SPOT":
+        return None
+    return query.base if query.archetype == "STOCK" else f"{query.base}/{query.quote}"
 
 
 def _fits(market: Market, query: SymbolQuery) -> bool:
     if query.name is not None:
         return market.answers_to(query.name)
-    return (market.base, market.quote) == (query.base, query.quote)
+    return (market.base, market.quote, market.contract) == (query.base, query.quote, query.contract)
 
 
 def _one(found: Sequence[_Found], name: str) -> _Found | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,8 +20,10 @@ from candle_hookspecs import (
     Kind,
     MarketQuery,
     ProviderError,
+    Registration,
     TransientError,
     UnknownMarketError,
+    UnknownSymbolError,
 )
 
 MEMORY = {"storage": {"backend": "memory"}}
@@ -193,6 +196,34 @@ async def test_the_catalogue_looks_there_too(clock: Any, town: Any) -> None:
     with pytest.raises(UnknownMarketError, match="TOWN lists no SPOT market 'NEVER/X'"):
         await catalogue.resolve(catalogue.query("NEVER/X", "1m", "TOWN", "SPOT"))
     assert town.instances["town"].asked == ["warmup", "NEVER/X"]
+
+
+async def test_a_symbol_of_a_contract_is_found_though_it_is_no_name(clock: Any, town: Any) -> None:
+    kernel = kernel_of(clock)
+    catalogue = Catalogue(kernel)
+    swap = await catalogue.resolve(catalogue.query("CRYPTO-TOWN-SWAP-C0-X-1m", None, None, None))
+    assert swap.market.ccxt_symbol == "C0/X:X"
+    assert (await catalogue.market("CRYPTO-TOWN-SWAP-C0-X-1d", None, None)) == swap.market
+    with pytest.raises(UnknownMarketError, match="TOWN lists no SWAP market 'C1/X'"):
+        await catalogue.resolve(catalogue.query("CRYPTO-TOWN-SWAP-C1-X-1m", None, None, None))
+    assert town.instances["town"].asked == ["warmup"]
+
+
+async def test_a_symbol_of_a_dated_future_is_that_one_alone(clock: Any, town: Any) -> None:
+    kernel = kernel_of(clock)
+    catalogue, spot = Catalogue(kernel), town.market("town", "C0", "SPOT")
+    both = [
+        replace(spot, tradetype="FUTURE", contract=day, native_id=f"C0X-{day}", ccxt_symbol=f"C0/X:X-{day}")
+        for day in ("261225", "270326")
+    ]
+    for registered, market in enumerate(both):
+        await kernel.storage().register([Registration(market=market, timeframes=("1m",))])
+        for other in both[: registered + 1]:
+            record = await catalogue.known(catalogue.query(other.symbol("1m"), None, None, None))
+            assert record.market == await catalogue.market(other.symbol("1m"), None, None) == other
+        for other in both[registered + 1 :]:
+            with pytest.raises(UnknownSymbolError, match=f"no 'C0/X {other.contract}' 1m of TOWN FUTURE"):
+                await catalogue.known(catalogue.query(other.symbol("1m"), None, None, None))
 
 
 async def test_a_listing_that_is_not_believed_any_more_is_no_answer_for_a_name(clock: Any, town: Any) -> None:

@@ -103,6 +103,7 @@ class SymbolQuery:
     Names compare in any case; `name` is compared with ccxt's symbol and the native id.
 
     Attributes:
+        contract: expiry code; empty: what has none, so no dated future.
         statistics: also fill `SymbolRecord.first`, `last`, `rows`, `revisions`.
         coverage: also fill `SymbolRecord.coverage`. Both are read for all symbols at once, not symbol by symbol.
     """
@@ -112,6 +113,7 @@ class SymbolQuery:
     tradetype: str | None = None
     base: str | None = None
     quote: str | None = None
+    contract: str | None = None
     timeframe: str | None = None
     status: MarketStatus | None = None
     name: str | None = None

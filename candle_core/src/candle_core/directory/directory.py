@@ -106,8 +106,8 @@ class Directory:
             names = None if kept is None else self._read(name, kept)
             return None if kept is None or names is None else self._remember(name, kept, names)
 
-    async def believed(self, exchange: str, tradetype: str | None, name: str) -> tuple[Market, ...]:
-        """The markets that answer to a name in a listing that is kept and believed; nobody is asked.
+    async def believed(self, exchange: str, tradetype: str | None, name: str | None) -> tuple[Market, ...]:
+        """The markets that answer to a name, all to None, in a listing that is kept and believed; nobody is asked.
 
         Finding them is a hit. That there are none is no miss: who then asks the exchange is counted there.
         """
@@ -117,8 +117,8 @@ class Directory:
             self._count(exchange, hit=True)
         return found
 
-    async def find(self, exchange: str, tradetype: str | None, name: str) -> tuple[Market, ...]:
-        """The markets that answer to a name: none, one or several.
+    async def find(self, exchange: str, tradetype: str | None, name: str | None) -> tuple[Market, ...]:
+        """The markets that answer to a name: none, one or several; to None all that the exchange lists.
 
         They are looked up in a listing that is kept and believed. Where there is none, or it lacks the name, which may
         be new, the exchange is asked for this name alone; if it does not answer, an old listing stands in.
@@ -126,6 +126,8 @@ class Directory:
         Raises:
             PluginError: no such provider. ProviderError: the exchange did not answer.
         """
+        if name is None:
+            return (await self.listing(exchange)).find(tradetype, None)
         listing = await self.known(exchange)
         kept = () if listing is None else listing.find(tradetype, name)
         fresh = listing is not None and listing.fresh

@@ -22,9 +22,9 @@ class Names:
             for name in {market.ccxt_symbol.casefold(), market.native_id.casefold()}:
                 self._by_name.setdefault(name, []).append(market)
 
-    def find(self, tradetype: str | None, name: str) -> tuple[Market, ...]:
-        """The markets that answer to the name."""
-        found = self._by_name.get(name.casefold(), ())
+    def find(self, tradetype: str | None, name: str | None) -> tuple[Market, ...]:
+        """The markets that answer to the name; None: all."""
+        found = self.markets if name is None else self._by_name.get(name.casefold(), ())
         return tuple(market for market in found if tradetype in (None, market.tradetype))
 
 
@@ -53,6 +53,6 @@ class Listing:
         """All of them."""
         return self.names.markets
 
-    def find(self, tradetype: str | None, name: str) -> tuple[Market, ...]:
-        """The markets that answer to a name: ccxt's symbol or the exchange's own, in any case; none, one or several."""
+    def find(self, tradetype: str | None, name: str | None) -> tuple[Market, ...]:
+        """The markets that answer to a name: ccxt's symbol or the exchange's own, in any case; all to None."""
         return self.names.find(tradetype, name)

@@ -271,7 +271,7 @@ def _market_named(query: SymbolQuery, provider: Provider) -> Market:
         base=found["base"],
         quote=found["quote"],
         settle=found["settle"] or "",
-        contract=found["contract"] or "",
+        contract=query.contract or found["contract"] or "",
         native_id="",
         ccxt_symbol=name.upper(),
     )

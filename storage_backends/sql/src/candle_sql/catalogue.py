@@ -37,7 +37,6 @@ from candle_sql.tables import ExactDecimal, candles, markets, symbols
 
 _KEY: Final = ("archetype", "exchange", "tradetype", "base", "quote", "contract")
 _FIELDS: Final = tuple(field.name for field in fields(Market))
-_NAMES: Final = ("archetype", "exchange", "tradetype", "base", "quote")
 _CHUNK: Final = 500
 
 _DECIMALS: Final = tuple(name for name in _FIELDS if isinstance(markets.c[name].type, ExactDecimal))
@@ -201,7 +200,7 @@ def _conditions(query: SymbolQuery) -> Iterator[ColumnElement[bool]]:
         yield symbols.c.timeframe == query.timeframe
     if query.status is not None:
         yield markets.c.status == query.status.value
-    for name in _NAMES:
+    for name in _KEY:
         wanted = getattr(query, name)
         if wanted is not None and wanted.isascii():
             yield func.lower(markets.c[name]) == wanted.lower()
@@ -211,7 +210,7 @@ def _conditions(query: SymbolQuery) -> Iterator[ColumnElement[bool]]:
 
 
 def _matches(market: Market, query: SymbolQuery) -> bool:
-    for name in _NAMES:
+    for name in _KEY:
         wanted = getattr(query, name)
         if wanted is not None and getattr(market, name).casefold() != wanted.casefold():
             return False

@@ -49,7 +49,7 @@ from candle_hookspecs import (
 )
 from candle_hookspecs import Settings as BaseSettings
 
-_NAMES: Final = ("archetype", "exchange", "tradetype", "base", "quote")
+_NAMES: Final = ("archetype", "exchange", "tradetype", "base", "quote", "contract")
 
 Values: TypeAlias = Mapping[str, float | int]
 """What a row says, by column; what it does not say is absent."""

@@ -73,6 +73,16 @@ class CatalogueChecks:
         assert found(archetype="STOCK") == []
         assert found(name="BTC") == []
 
+    def test_contracts_of_one_pair_are_told_apart_by_their_expiry(self, db: Database) -> None:
+        for contract in ("", "261225", "270326"):
+            one = market(native_id=f"BTC-{contract}", ccxt_symbol=f"BTC/USDT:USDT-{contract}")
+            db.register("1h", listed=replace(one, tradetype="FUTURE" if contract else "SWAP", contract=contract))
+        found = [record.symbol.contract for record in db.symbols(base="BTC", timeframe="1h")]
+        assert found == ["261225", "270326", ""], "by trade type, then by expiry"
+        for contract in ("", "261225", "270326"):
+            (record,) = db.symbols(base="BTC", timeframe="1h", contract=contract)
+            assert record.symbol.contract == contract
+
     def test_statistics_are_exact(self, db: Database) -> None:
         db.register("1h")
         db.save(answer(candles([3, 4, 9])))
