@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 import candle_core as _candle_core  # noqa: F401
 from candle_core.secrets import REDACTOR
 
 PACKAGING = "tests/packaging/"
+
+settings.register_profile("candle", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("candle")
 
 
 def pytest_configure() -> None:
