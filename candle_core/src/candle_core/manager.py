@@ -43,8 +43,9 @@ class Candles(Looking, Collecting, Updating, Keeping, Warming):
     """Collects, keeps and reads candles. Made by `open`.
 
     Every method that takes a symbol takes a `Symbol`, its text form, or a market's name (``BTC/USDT``, ``BTCUSDT``)
-    with `timeframe`, `exchange` and `tradetype` beside it; the last two default from ``[defaults]``. Moments are
-    timezone-aware datetimes, ISO 8601 texts (UTC where they name no offset) or UTC milliseconds. Ranges are half-open.
+    with `timeframe`, `exchange` and `tradetype` beside it; the last two have defaults under ``[defaults]``. Moments are
+    timezone-aware datetimes, ISO 8601 texts (UTC where they name no offset) or UTC milliseconds. Ranges are half-open:
+    a candle that opens at `end` is not in them. In names of exchanges and trade types case does not matter.
     """
 
     async def close(self) -> None:
@@ -61,10 +62,10 @@ class Candles(Looking, Collecting, Updating, Keeping, Warming):
         timeframe: str | None = None,
         progress_callback: CopyCallback | None = None,
     ) -> CopySummary:
-        """Bring what is stored to another database: candles, what they replaced, and coverage.
+        """Copy what is stored to another database: candles, what they replaced, and coverage.
 
-        What is there already is compared and not sent again, so a copy that was interrupted goes on where it was. In
-        the end everything is compared. Memory stays flat, however much it is.
+        What the target already has is compared and not sent again, so an interrupted copy goes on where it stopped. In
+        the end everything is compared. Memory use does not grow with the amount.
 
         Args:
             target: another open `Candles`, or the configuration of one, as `open` takes it.
@@ -75,11 +76,13 @@ class Candles(Looking, Collecting, Updating, Keeping, Warming):
             progress_callback: called after every 10,000 candles or so.
 
         Returns:
-            What came of each symbol; one that failed, or that the target says otherwise, stands there with its cause.
+            What came of each symbol. One that failed, or of which the target has something else, stands there with its
+            cause.
 
         Raises:
-            BadInputError: both are one database. UnknownSymbolError: a name means no stored symbol. ConfigError,
-                PluginError, StorageError: a database cannot be opened.
+            BadInputError: both are the same database.
+            UnknownSymbolError: a name means no stored symbol.
+            ConfigError, PluginError, StorageError: a database cannot be opened.
         """
         query = SymbolQuery(exchange=exchange, tradetype=tradetype, timeframe=timeframe)
         async with _opened(target, self._kernel.clock) as other:

@@ -43,25 +43,29 @@ class Collecting(Base):
         refetch: bool = False,
         progress_callback: ProgressCallback | None = None,
     ) -> CollectionSummary:
-        """Fetch what is missing and commit it; hand back a summary only. Memory stays flat, however long the range.
+        """Fetch the candles that are missing and store them; return a summary, not the candles.
+
+        Memory use does not grow with the length of the range.
 
         Args:
-            symbol: see the class.
+            symbol: see `Candles`.
             timeframe: ccxt's notation.
             exchange: e.g. ``BINANCE``.
             tradetype: e.g. ``SPOT``.
             start: first open time.
-            end: first open time no longer wanted; None: up to the last closed candle.
-            to: the newest bound, exclusive; with `start` or `end` beside it, the two are the ends of one range in
-                either order.
-            count: instead of one of the bounds: so many grid slots, forward from `start`, or back from `end` or `to`.
-            refetch: ask again for what is proven already.
+            end: end of the range, exclusive. None: up to the last closed candle.
+            to: end of the range too, as exchanges call it. Given together with `start` or `end`, the earlier of the
+                two moments begins the range and the later one ends it.
+            count: so many grid slots in place of one end of the range: forward from `start`, or back from `end`
+                or `to`.
+            refetch: ask the exchange again for what is already proven.
             progress_callback: called after each commit.
 
         Raises:
-            BadInputError: unknown market or timeframe, an impossible range. PluginError: no such provider or storage.
-            ProviderError: the exchange did not give it. StorageError: the database did not take it. What was committed
-                before stays.
+            BadInputError: unknown market or timeframe, or an impossible range.
+            PluginError: no such provider or storage.
+            ProviderError: the exchange did not give the candles. What was committed before stays.
+            StorageError: the database did not take them. What was committed before stays.
         """
         query = self._catalogue.query(symbol, timeframe, exchange, tradetype)
         task = await find_task(self._kernel, query, Bounds.of(start, end, count, to), refetch=refetch)
@@ -80,14 +84,14 @@ class Collecting(Base):
         count: int | None = None,
         config: CollectionConfig | None = None,
     ) -> CandleBatch:
-        """Fetch what is missing, commit it, and hand back the whole range.
+        """Fetch the candles that are missing, store them, and return the whole range.
 
-        The range is given as to `collect_candles_only`.
+        The arguments say the range as in `collect_candles_only`.
 
         Raises:
-            MemoryLimitError: the range has more slots than `config.max_memory_objects` and
-            `config.fallback_to_streaming` is
-                off; raised before any history is asked for. And what `collect_candles_only` raises.
+            MemoryLimitError: the range has more slots than `config.max_memory_objects`, and
+                `config.fallback_to_streaming` is off. It is raised before any history is asked for.
+            CandleError: any error that `collect_candles_only` raises.
         """
         query = self._catalogue.query(symbol, timeframe, exchange, tradetype)
         task = await find_task(self._kernel, query, Bounds.of(start, end, count, to))
@@ -112,15 +116,14 @@ class Collecting(Base):
         count: int | None = None,
         config: StreamingConfig | None = None,
     ) -> AsyncGenerator[tuple[CandleBatch, StreamingMeta], None]:
-        """Fetch what is missing and yield the range in time order, chunk by chunk, while it is being collected.
+        """Fetch the candles that are missing, and yield the range in time order while it is being collected.
 
-        The range is given as to `collect_candles_only`. A slow reader slows the collection; leaving the loop stops it,
-        and what was
-        committed stays.
+        The arguments say the range as in `collect_candles_only`. A slow reader slows the collection down. Leaving the
+        loop stops it, and what was committed stays.
 
         Raises:
-            ProviderError, StorageError: after everything before the failure was yielded. And what
-            `collect_candles_only` raises.
+            CandleError: any error that `collect_candles_only` raises. A `ProviderError` or `StorageError` comes after
+                everything before the failure was yielded.
         """
         query = self._catalogue.query(symbol, timeframe, exchange, tradetype)
         task = await find_task(self._kernel, query, Bounds.of(start, end, count, to))
@@ -140,28 +143,30 @@ class Collecting(Base):
         offline: bool = False,
         progress_callback: ImportCallback | None = None,
     ) -> ImportSummary:
-        """Store the candles of a CSV, Parquet or Feather file. Memory stays flat, however long it is.
+        """Store the candles of a CSV, Parquet or Feather file.
 
-        Imported candles are never asked for again, and never stand against what an exchange says, whichever comes
-        first; a slot that the file leaves out is not taken for empty. A candle still open is left out.
+        Memory use does not grow with the length of the file. Imported candles are not asked for again. Where an
+        exchange says something else, the exchange is believed, whichever came first. A slot that the file leaves out is
+        not taken for empty, and a candle that is still open is not stored.
 
         Args:
-            file: its columns are told by their names, its times may be texts, timestamps, seconds, milli- or
+            file: its columns are recognised by their names; times may be texts, timestamps, seconds, milliseconds or
                 microseconds.
-            symbol: see the class. What of these four is not given is taken from the file's name where it is one of
-                freqtrade's (``binance/BTC_USDT-1m.feather``) or of Binance's archives (``BTCUSDT-1m-2024-01.csv``).
+            symbol: see `Candles`. Of `symbol`, `timeframe`, `exchange` and `tradetype`, what is not given is read from
+                the file's name, if it is named as freqtrade (``binance/BTC_USDT-1m.feather``) or Binance's archive
+                (``BTCUSDT-1m-2024-01.csv``) name their files.
             timeframe: ccxt's notation.
             exchange: e.g. ``BINANCE``.
             tradetype: e.g. ``SPOT``.
-            offline: register an unknown market by its name, without asking the exchange. Without it that happens
-                only where the exchange cannot be reached.
-            progress_callback: called with the number of rows done, and of all; while the file is being checked the
-                second is None.
+            offline: register an unknown market by its name, without asking the exchange. When it is off, that happens
+                only if the exchange cannot be reached.
+            progress_callback: called with the number of rows done and the number of all rows. The latter is None while
+                the file is being checked.
 
         Raises:
-            BadInputError: the file cannot be read or a row of it is no candle (the whole file is looked at before
-                anything is stored), or the market cannot be told or does not exist. PluginError, ProviderError,
-                StorageError: as in `collect_candles_only`.
+            BadInputError: the file cannot be read, or a row of it is not a candle; the whole file is checked before
+                anything is stored. Or nothing says which market it is, or there is no such market.
+            PluginError, ProviderError, StorageError: as in `collect_candles_only`.
         """
         path = Path(file)
         query = query_for(self._kernel, path, symbol, timeframe, exchange, tradetype)

@@ -33,7 +33,7 @@ _UPKEEP: Final = (
     MaintenanceTask.CHECKPOINT,
     MaintenanceTask.CHECK,
 )
-"""Every task, in the order in which each gains from the one before."""
+"""Every task, in this order because each gains from the one before."""
 
 _AT_ONCE: Final = 4
 """Symbols read at once; a database reads little faster for more."""
@@ -59,33 +59,38 @@ class Keeping(Base):
         adjust: str = "raw",
         fill: str = "none",
     ) -> CandleBatch:
-        """What is stored, without asking anybody.
+        """Read what is stored; no exchange is asked.
 
-        A timeframe that is not registered is made of finer ones that are, each candle of the coarsest in which all of
-        its slot is proven or filled; where none knows all of it, there is no candle. Volumes and trades are summed in
-        float64 as numpy and pandas do it; extra columns are left out. What is made is never stored.
+        A timeframe that is not stored is computed from finer ones that are. Each of its candles is made from the
+        coarsest timeframe that knows the candle's whole slot: every part of it has a candle or is proven empty. Where
+        none knows it all, there is no candle. Volumes and trades are summed in float64, as numpy and pandas do; extra
+        columns are left out. Computed candles are never stored.
 
         Args:
-            symbol: see the class.
-            timeframe: ccxt's notation; any count, such as ``7m``.
+            symbol: see `Candles`.
+            timeframe: ccxt's notation, with any number: ``7m`` too.
             exchange: e.g. ``BINANCE``.
             tradetype: e.g. ``SPOT``.
             start: first open time; None: from the first candle.
-            end: first open time no longer wanted; None: to the last candle.
-            count: most candles: the oldest from `start` on, or, without a start, the newest before `end`.
-            columns: which optional columns to read besides the six of every candle; None: all.
-            as_of: the candles as the answers given up to this moment had them, by the exchange's clock; those that no
-                answer had given by then are not there. None: as they stand now.
-            adjust: ``raw``: as traded. ``splits``: in the shares after the newest split that is known. ``all``: and
-                with dividends reinvested.
-            fill: ``none``, or ``flat``: a slot that is proven empty, behind the market's first candle, has one whose
-                prices are the close before and whose volumes are 0. Behind a stretch that nobody knows that begins
-                again with the next candle.
+            end: end of the range, exclusive; None: to the last candle.
+            count: at most so many candles: the oldest ones after `start` or, if there is no `start`, the newest ones
+                before `end`.
+            columns: which optional columns to read besides the six that every candle has; None: all.
+            as_of: read the candles as they were known at this moment of the exchange's clock: later answers do not
+                count. None: as they are known now.
+            adjust: ``raw``: prices and volumes as they were traded. ``splits``: in the shares that there are since the
+                newest known split. ``all``: the same, and with dividends reinvested.
+            fill: ``none``; or ``flat``: a slot that is proven empty gets a candle with the close before it for every
+                price, and volume 0. There is none before the market's first candle, and after a stretch of which
+                nothing is known none until the next candle.
 
         Raises:
-            UnknownSymbolError: the database holds no such symbol, nor a finer one. MissingHookError: `as_of`, and the
-                database forgets what it replaces; `adjust`, and it keeps no splits and dividends. PluginError: the
-                exchange's plugin, which knows where slots begin, is not installed.
+            UnknownSymbolError: the database holds neither this symbol nor the market in a finer timeframe.
+            MissingHookError: `as_of` is given and the database does not keep what it replaces, or `adjust` is and it
+                does not keep splits and dividends.
+            PluginError: the plugin of the exchange, which knows where slots begin, is not installed.
+            BadInputError: `count`, `adjust` or `fill` has a value that is not allowed, or a dividend is to be taken out
+                and the close before it is not known.
         """
         if count is not None and count < 1:
             raise BadSpanError(f"a count of {count!r} is no range; give at least 1")
@@ -119,24 +124,24 @@ class Keeping(Base):
         adjust: str = "raw",
         fill: str = "none",
     ) -> CandleFrame:
-        """What is stored of several symbols, as one frame, long or wide.
+        """Read what is stored of several symbols, as one frame, long or wide.
 
         Args:
             symbols: each as in `load`; the frame calls them by the names that are used here.
-            timeframe: as in `load`, and so are the other arguments; they hold for every symbol.
+            timeframe: as in `load`. All the other arguments are as there too, and hold for every symbol.
             exchange: e.g. ``BINANCE``.
             tradetype: e.g. ``SPOT``.
             start: first open time.
-            end: first open time no longer wanted.
-            count: most candles of each symbol.
+            end: end of the range, exclusive.
+            count: at most so many candles of each symbol.
             columns: which optional columns to read.
-            as_of: as it was known then.
-            adjust: splits and dividends.
-            fill: flat candles.
+            as_of: the moment of which the knowledge is asked for.
+            adjust: what to do with splits and dividends.
+            fill: what to do with slots that are proven empty.
 
         Raises:
-            BadInputError: no symbols, or one text in place of a list. And what `load` raises, for the first symbol
-                that fails.
+            BadInputError: no symbols, or one text instead of a list.
+            CandleError: any error that `load` raises, for the first symbol that fails.
         """
         if isinstance(symbols, str) or not symbols:
             raise BadInputError(f"{symbols!r} is no list of symbols; write ['BTC/USDT', 'ETH/USDT']")
@@ -170,15 +175,15 @@ class Keeping(Base):
         end: Moment | None = None,
         candles: bool = False,
     ) -> int:
-        """Take proof back, so that the next collection asks again.
+        """Take back the proof of a range, so that the next collection asks the exchange again.
 
         Args:
-            symbol: see the class.
+            symbol: see `Candles`.
             timeframe: ccxt's notation.
             exchange: e.g. ``BINANCE``.
             tradetype: e.g. ``SPOT``.
             start: from this open time on; None: from the beginning.
-            end: up to this open time, exclusive; None: to the end.
+            end: end of the range, exclusive; None: to the end.
             candles: delete the candles of the range as well.
 
         Returns:
@@ -194,13 +199,14 @@ class Keeping(Base):
     # ── the database itself ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def status(self, store: str = "") -> StorageStatus:
-        """How a database stands; one that is not there yet holds nothing, and is not made.
+        """How large a database is, and what it holds. One that does not exist holds nothing, and is not created.
 
         Args:
-            store: one of ``[stores]``; empty: that of the candles.
+            store: a name under ``[stores]``; empty: the database of the candles.
 
         Raises:
-            StorageError: it is there, and cannot be read. ConfigError: no such store.
+            StorageError: it exists and cannot be read.
+            ConfigError: no such store.
         """
         return await self._kernel.storage(store).status()
 
@@ -208,9 +214,9 @@ class Keeping(Base):
         """What exchanges were asked, and how they answered: calls, costs, rows, errors and latency.
 
         Args:
-            since: of every process that uses this cache folder, from the beginning of that day (UTC) on; days are kept
-                for three months, and what runs tells its share about once a minute. None: of this manager alone, since
-                it was opened.
+            since: count every process that uses this cache folder, from the beginning of that day (UTC) on. Days are
+                kept for three months, and a running process adds its figures about once a minute. None: count this
+                manager alone, since it was opened.
         """
         if since is None:
             return Statistics(since=to_datetime(self._kernel.opened), entries=self._kernel.statistics.told())
@@ -221,17 +227,18 @@ class Keeping(Base):
     async def maintain(
         self, tasks: Iterable[MaintenanceTask | str] = (), *, store: str = ""
     ) -> list[MaintenanceReport]:
-        """Do upkeep, each task to its end, and behind everything that somebody waits for.
+        """Do upkeep of a database. Every task is done to its end, and gives way to writes that somebody waits for.
 
         Args:
-            tasks: in this order; ``"analyze"`` is the same as `MaintenanceTask.ANALYZE`. Empty: all of them.
-            store: one of ``[stores]``; empty: that of the candles.
+            tasks: what to do, in this order; ``"analyze"`` is the same as `MaintenanceTask.ANALYZE`. Empty: all tasks.
+            store: a name under ``[stores]``; empty: the database of the candles.
 
         Returns:
-            What each did, and the problems that a check found.
+            What each task did, and the problems that a check found.
 
         Raises:
-            BadInputError: no such task. StorageError: a task failed; those before it are done.
+            BadInputError: no such task.
+            StorageError: a task failed; those before it are done.
         """
         wanted = [_task(task) for task in tasks] or _UPKEEP
         return [await self._kernel.writer(store).maintain(task) for task in wanted]

@@ -39,7 +39,8 @@ class Looking(Base):
         """What the exchange lists now, sorted by name.
 
         Raises:
-            PluginError: no such provider. ProviderError: the exchange did not answer.
+            PluginError: no such provider.
+            ProviderError: the exchange did not answer.
         """
         provider = self._kernel.provider(exchange)
         query = replace(query or MarketQuery(), tradetype=tradetype and tradetype.upper())
@@ -50,19 +51,20 @@ class Looking(Base):
     async def precision(
         self, symbol: SymbolLike, *, exchange: str | None = None, tradetype: str | None = None
     ) -> Precision:
-        """How a market wants prices and amounts, and what it takes at all: tick, step, smallest and largest order.
+        """How a market wants prices and amounts: tick, step, smallest and largest order.
 
-        By the exchange's listing where one is kept and believed, as a warm-up leaves it; else by what the database has
-        of the market. One that neither knows is looked up at the exchange, and not registered.
+        The exchange's listing says it, as long as a cached one is fresh (a warm-up leaves one). Otherwise the database
+        says what it knows of the market. A market that neither knows is looked up at the exchange, and not registered.
 
         Args:
-            symbol: see the class; the timeframe of a `Symbol` does not matter.
+            symbol: see `Candles`; the timeframe of a `Symbol` does not matter.
             exchange: e.g. ``BINANCE``.
             tradetype: e.g. ``SPOT``.
 
         Raises:
-            BadInputError: unknown market, or several. PluginError: no such provider or storage. ProviderError: the
-                exchange did not answer.
+            BadInputError: no such market, or more than one.
+            PluginError: no such provider or storage.
+            ProviderError: the exchange did not answer.
         """
         return Precision.of(await self._catalogue.market(symbol, exchange, tradetype))
 
@@ -81,27 +83,29 @@ class Looking(Base):
         statistics: bool | None = None,
         coverage: bool | None = None,
     ) -> Sequence[SymbolSummary]:
-        """What the database knows, in the order of symbols, by one query of it; nobody else is asked.
+        """The symbols that the database knows, in order, by a single query of it; no exchange is asked.
 
-        Names compare in any case, and None matches all. What is said beside `query` comes in the place of what it says.
+        Names match in upper and lower case. None matches everything. An argument replaces what `query` says of it.
 
         Args:
-            query: the conditions in one value.
+            query: all conditions in one value.
             archetype: ``CRYPTO``, ``STOCK``.
             exchange: e.g. ``BINANCE``.
             tradetype: e.g. ``SPOT``.
             base: e.g. ``BTC``.
             quote: e.g. ``USDT``.
             timeframe: ccxt's notation.
-            status: of the market, as last listed.
-            name: ccxt's symbol or the exchange's own; with ``*`` (any characters) or ``?`` (one) in it, a pattern for
-                these or the title.
-            statistics: also first and last open time, rows and revisions.
-            coverage: also the facts, and the share of slots that they prove, by the exchange's clock as far as it is
-                known; statistics with them.
+            status: of the market, as the exchange last listed it.
+            name: ccxt's symbol or the exchange's own. With ``*`` (any characters) or ``?`` (one character) in it, a
+                pattern for these names and for the title.
+            statistics: read the first and last open time, rows and revisions as well.
+            coverage: read the facts as well, and which share of the slots they prove by the exchange's clock, as far as
+                that is known. The statistics come with them.
 
         Raises:
-            BadInputError: not a status. UnknownTimeframeError: not a timeframe. StorageError: it cannot be read.
+            BadInputError: not a status.
+            UnknownTimeframeError: not a timeframe.
+            StorageError: the database cannot be read.
         """
         conditions = {
             "archetype": archetype, "exchange": exchange, "tradetype": tradetype, "base": base, "quote": quote,
@@ -119,7 +123,15 @@ class Looking(Base):
         start: Moment,
         end: Moment,
     ) -> SlotReport:
-        """Where every grid slot of a range stands, by what is stored; nobody is asked.
+        """How many grid slots of a range are filled, proven empty or missing, by what is stored; no exchange is asked.
+
+        Args:
+            symbol: see `Candles`.
+            timeframe: ccxt's notation.
+            exchange: e.g. ``BINANCE``.
+            tradetype: e.g. ``SPOT``.
+            start: first open time.
+            end: end of the range, exclusive.
 
         Raises:
             UnknownSymbolError: the database holds no such symbol.
@@ -138,15 +150,15 @@ class Looking(Base):
         start: Moment | None = None,
         end: Moment | None = None,
     ) -> VerifyReport:
-        """Look at every stored candle of a symbol, and at what of its history is missing; nobody is asked.
+        """Check every stored candle of a symbol, and find what of its history is missing; no exchange is asked.
 
         Args:
-            symbol: see the class.
+            symbol: see `Candles`.
             timeframe: ccxt's notation.
             exchange: e.g. ``BINANCE``.
             tradetype: e.g. ``SPOT``.
             start: first open time; None: from the first moment that is stored or proven.
-            end: first open time no longer looked at; None: up to the last moment that is stored or proven.
+            end: end of the range, exclusive; None: up to the last moment that is stored or proven.
 
         Raises:
             UnknownSymbolError: the database holds no such symbol.
@@ -165,18 +177,21 @@ class Looking(Base):
         start: Moment | None = None,
         end: Moment | None = None,
     ) -> AsyncGenerator[Revision, None]:
-        """How later answers changed stored candles, in the order of open time, then of the answers; nobody is asked.
+        """How later answers of the exchange changed stored candles; it is not asked again.
+
+        Sorted by open time, and for one candle by the moments of the answers.
 
         Args:
-            symbol: see the class.
+            symbol: see `Candles`.
             timeframe: ccxt's notation.
             exchange: e.g. ``BINANCE``.
             tradetype: e.g. ``SPOT``.
             start: first open time; None: from the first candle.
-            end: first open time no longer looked at; None: to the last candle.
+            end: end of the range, exclusive; None: to the last candle.
 
         Raises:
-            UnknownSymbolError: the database holds no such symbol. MissingHookError: it forgets what it replaces.
+            UnknownSymbolError: the database holds no such symbol.
+            MissingHookError: the database does not keep what it replaces.
         """
         record = await self._catalogue.known(self._catalogue.query(symbol, timeframe, exchange, tradetype))
         found = read_revisions(self._kernel.storage(), record.symbol, open_span(start, end))
@@ -196,21 +211,23 @@ class Looking(Base):
         count: int | None = None,
         bars: int = 100,
     ) -> Chart:
-        """What is stored of a range, fitted into so many bars, with what is known of each; nobody is asked.
+        """The stored candles of a range in so many bars, and what is known of each bar; no exchange is asked.
 
         Args:
-            symbol: see the class.
+            symbol: see `Candles`.
             timeframe: ccxt's notation.
             exchange: e.g. ``BINANCE``.
             tradetype: e.g. ``SPOT``.
-            start: first open time; None: by `count`, or one slot for each bar.
-            end: first open time no longer drawn; None: behind the newest stored candle.
-            count: instead of one of the bounds: so many grid slots, forward from `start`, or back from `end`.
-            bars: most bars, two or more. Each holds as many slots as it takes, rounded up to a length that people like.
+            start: first open time; None: `count` says it, or else there is one slot for each bar.
+            end: end of the range, exclusive; None: behind the newest stored candle.
+            count: so many grid slots in place of one end of the range: forward from `start`, or back from `end`.
+            bars: at most so many bars, two or more. Each holds as many slots as needed, rounded up to a usual length
+                such as 15 minutes or 4 hours.
 
         Raises:
-            UnknownSymbolError: the database holds no such symbol. BadSpanError: an impossible range, or nothing is
-                stored to tell where it ends.
+            UnknownSymbolError: the database holds no such symbol.
+            BadInputError: fewer than two bars.
+            BadSpanError: an impossible range; or no `end`, and nothing is stored that could say where it ends.
         """
         if bars < 2:
             raise BadInputError(f"{bars!r} bars are no chart; give at least 2")
@@ -219,7 +236,7 @@ class Looking(Base):
         return await make_chart(self._kernel, self._kernel.provider(record.symbol.exchange), record, bounds, bars)
 
     async def check_plugins(self) -> list[PluginState]:
-        """Import every installed plugin, build it from its table, and say how it fares."""
+        """Import every installed plugin, build it from its table in the configuration, and say what came of it."""
         return check_plugins(self._kernel.config)
 
     async def plan_collection(
@@ -235,12 +252,14 @@ class Looking(Base):
         count: int | None = None,
         refetch: bool = False,
     ) -> CollectionPlan:
-        """What `collect_candles_only` would ask for with the same arguments, and what that costs; it asks for nothing.
+        """What `collect_candles_only` would ask for with the same arguments, and what that would cost.
 
-        The exchange is asked for its clock, and for a market that the database does not know; nothing is written.
+        No history is asked for and nothing is written. The exchange is asked for its clock, and for a market that the
+        database does not know.
 
         Raises:
-            BadInputError: unknown market or timeframe, an impossible range. PluginError: no such provider or storage.
+            BadInputError: unknown market or timeframe, or an impossible range.
+            PluginError: no such provider or storage.
             ProviderError: the exchange did not answer.
         """
         query = self._catalogue.query(symbol, timeframe, exchange, tradetype)

@@ -27,29 +27,30 @@ class Updating(Base):
     ) -> UpdateResult:
         """List an exchange's markets, register them, and collect what is missing up to the last closed candle.
 
-        What is known of other registered markets of the exchange is brought up to date as well: which of them trade no
-        more. Ending it at any moment is safe, and the next run goes on from there.
+        The status of the exchange's other registered markets is brought up to date as well, so that those that no
+        longer trade are known. An update may be stopped at any moment; the next one goes on from there.
 
         Args:
             archetype: what the exchange trades, ``CRYPTO`` or ``STOCK``.
             exchange: e.g. ``BINANCE``.
             tradetype: e.g. ``SPOT``.
-            timeframes: each market in all of them; None: ``[defaults] timeframes``, else ``1d``.
+            timeframes: each market is collected in all of them; None: those of ``[defaults] timeframes``, or ``1d``.
             base: only markets of this base.
             quote: only markets of this quote.
             status: only markets of this status; None: of any.
-            count: only so many markets, the first by name.
+            count: only so many markets, the first ones by name.
             start: from this open time on; None: from each market's beginning.
-            buffer_size: rows that are gathered, of all symbols together, until they are written.
+            buffer_size: so many rows, of all symbols together, are gathered before they are written.
             progress_callback: called when a symbol starts, gets an answer, is done or has failed.
 
         Returns:
             What came of each symbol. One that failed stands there with its cause, and the others went on.
 
         Raises:
-            BadInputError: the exchange has no such archetype, trade type or timeframe. PluginError: no such provider or
-                storage. ProviderError: the exchange lists no markets, and none are known. StorageError: the database
-                did not take something; what was committed before stays.
+            BadInputError: the exchange has no such archetype, trade type or timeframe.
+            PluginError: no such provider or storage.
+            ProviderError: the exchange does not list its markets, and none are known.
+            StorageError: the database did not take something; what was committed before stays.
         """
         wish = UpdateWish(
             exchange=exchange.upper(),
@@ -76,30 +77,31 @@ class Updating(Base):
         mend: bool = True,
         progress_callback: ProgressCallback | None = None,
     ) -> UpdateResult:
-        """Bring every registered symbol that matches from where it stands to the last closed candle.
+        """Collect what is new of every registered symbol that matches, up to the last closed candle.
 
-        A symbol of which nothing is stored or proven yet is collected from its market's beginning. One whose next
-        candle is not closed is not asked for; one whose market no longer trades, once a day. Exchanges are asked side
-        by side, and in each the symbols with the least work first. Ending it at any moment is safe.
+        A symbol of which nothing is stored or proven yet is collected from its market's beginning. A symbol whose next
+        candle is not closed is not asked for, and one whose market no longer trades is asked for once a day. Exchanges
+        are asked at the same time; at each of them, the symbols with the least work come first. An update may be
+        stopped at any moment.
 
         Args:
-            archetype: only those of it; all of these compare in any case.
-            exchange: only those of this exchange.
-            tradetype: only those of this trade type.
-            base: only those of this base.
-            quote: only those of this quote.
-            timeframe: only those of this timeframe.
-            buffer_size: rows that are gathered, of all symbols together, until they are written; None: 100,000.
-            mend: also ask for what is missing since the first moment that is stored or proven.
+            archetype: only symbols of this kind, e.g. ``CRYPTO``. Upper and lower case do not matter, here and below.
+            exchange: only symbols of this exchange.
+            tradetype: only symbols of this trade type.
+            base: only symbols of this base.
+            quote: only symbols of this quote.
+            timeframe: only symbols of this timeframe.
+            buffer_size: so many rows, of all symbols together, are gathered before they are written; None: 100,000.
+            mend: ask also for what is missing since the first moment that is stored or proven.
             progress_callback: called when a symbol starts, gets an answer, is done or has failed.
 
         Returns:
-            What came of each symbol. One that failed stands there with its cause, and the others went on; so did other
-            exchanges where one failed as a whole.
+            What came of each symbol. One that failed stands there with its cause, and the others went on. If an
+            exchange failed as a whole, the other exchanges went on.
 
         Raises:
-            BadInputError: an impossible buffer size. StorageError: the database cannot be read, or did not take
-                something; what was committed before stays.
+            BadInputError: an impossible buffer size.
+            StorageError: the database cannot be read, or did not take something; what was committed before stays.
         """
         query = SymbolQuery(
             archetype=archetype,

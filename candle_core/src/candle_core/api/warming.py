@@ -18,24 +18,24 @@ class Warming(Base):
         timeout: float = TIMEOUT,  # noqa: ASYNC109 - each exchange's own, not that of the call
         progress_callback: ProgressCallback | None = None,
     ) -> WarmupResult:
-        """Ask exchanges for their markets, precision and clock, so that the first piece of work need not.
+        """Ask exchanges for their markets, precision and clock now, so that later work need not wait for that.
 
-        They are asked side by side, each under its own limits, and one that fails leaves the others alone. What is kept
-        in the cache and still believed (``[cache] ttl``) is not asked for again; nothing is asked then, not even for
-        the clock.
+        They are asked at the same time, each under its own limits, and one that fails does not disturb the others. An
+        exchange whose cached listing is still fresh (``[cache] ttl``) is not asked at all, not even for its clock.
 
         Args:
-            exchanges: names, in any case; none: those of the active accounts, once each, else those that have a table
-                under ``[providers]``, else ``[defaults] exchange``.
-            force: ask also where what is kept is still believed.
+            exchanges: names, in upper or lower case. None given: the exchanges of the active accounts, each once; or
+                else those that have a table under ``[providers]``; or else ``[defaults] exchange``.
+            force: ask also where the cached listing is still fresh.
             timeout: seconds that each exchange is given.
-            progress_callback: called as each exchange ends.
+            progress_callback: called whenever an exchange is done.
 
         Returns:
-            What became of each exchange. One that failed stands there with its error, and what was kept before goes on
-            to answer for it.
+            What came of each exchange. One that failed stands there with its error; its last cached listing is still
+            used.
 
         Raises:
-            ConfigError: nothing says which exchanges are meant. BadInputError: a timeout that lets nobody answer.
+            ConfigError: nothing says which exchanges are meant.
+            BadInputError: a timeout in which no exchange could answer.
         """
         return await warm_up(self._kernel, exchanges, force=force, timeout=timeout, callback=progress_callback)
