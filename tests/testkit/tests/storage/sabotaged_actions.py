@@ -6,7 +6,7 @@ from dataclasses import replace
 from candle_hookspecs import Action, ActionQuery, Answer, Forget, LoadRead, SaveReceipt, SaveWrite
 from candle_testkit.memory import MemoryStorage
 
-from .sabotaged import noticed_by
+from .sabotage import noticed_by
 
 
 @noticed_by("actions_come_back_in_order")

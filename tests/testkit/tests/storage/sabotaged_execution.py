@@ -16,7 +16,7 @@ from candle_hookspecs.storage import Row
 from candle_testkit.memory import MemoryStorage
 
 from .executing import ExecutingMemory
-from .sabotaged import noticed_by
+from .sabotage import noticed_by
 
 # ── a user's tables ──────────────────────────────────────────────────────────────────────────────────────────────────
 

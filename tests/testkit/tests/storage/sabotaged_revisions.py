@@ -16,7 +16,7 @@ from candle_hookspecs import (
 )
 from candle_testkit.memory import MemoryStorage, Said, Series, Values
 
-from .sabotaged import noticed_by
+from .sabotage import noticed_by
 
 _Moment = tuple[int, int]
 

@@ -13,9 +13,18 @@ from candle_testkit.context import make_context
 from candle_testkit.contracts.storage import StorageContract
 from candle_testkit.memory import MemoryStorage
 
-from . import sabotaged_actions, sabotaged_execution, sabotaged_revisions  # noqa: F401 - enter their storages beside the others
+from . import (  # noqa: F401 - each enters its storages
+    sabotaged_actions,
+    sabotaged_candles,
+    sabotaged_catalogue,
+    sabotaged_execution,
+    sabotaged_merging,
+    sabotaged_proof,
+    sabotaged_revisions,
+    sabotaged_safety,
+)
 from .executing import ExecutingMemory
-from .sabotaged import SABOTAGED
+from .sabotage import SABOTAGED
 from .test_memory import TestMemory as Honest
 
 CHECKS = sorted(name for name in dir(StorageContract) if name.startswith("test_"))
