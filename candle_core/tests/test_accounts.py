@@ -28,7 +28,7 @@ def test_the_first_active_one_of_an_exchange_is_used() -> None:
             "accounts": [
                 account(name="old", active=False),
                 account(name="other", exchange="elsewhere"),
-                account(name="first"),
+                account(name="first", exchange="Fake "),
                 account(name="second"),
             ]
         }
@@ -102,6 +102,7 @@ HEAD = '[[accounts]]\nname = "main"\nexchange = "binance"\n'
         ('[[accounts]]\nname = "a"\nexchange = 3\n', ["line 3", "'exchange'", "it is 3"]),
         ('[[accounts]]\nname = "a"\n', ["line 1", "'exchange'", "required"]),
         ('[[accounts]]\nname = ""\nexchange = "a"\n', ["line 2", "'name'", "at least 1"]),
+        ('[[accounts]]\nname = "a"\nexchange = " "\n', ["line 3", "'exchange'", "at least 1"]),
         (f'{HEAD}active = "maybe"\n', ["line 4", "'active'", "it is 'maybe'"]),
         (f'{HEAD}api_kye = {{ env = "A" }}\n', ["line 4", "unknown key 'api_kye'", "did you mean 'api_key'"]),
         (f"{HEAD}{HEAD}", ["line 5", "another account called 'main'"]),
@@ -112,8 +113,8 @@ HEAD = '[[accounts]]\nname = "main"\nexchange = "binance"\n'
         (f'{HEAD}api_kye = "{KEY}"\n', ["line 4", "'api_kye'"]),
     ],
     ids=[
-        "one table", "no table", "exchange", "no exchange", "no name", "active", "typo", "twice", "second", "clear",
-        "misspelled source", "list", "clear under a typo",
+        "one table", "no table", "exchange", "no exchange", "no name", "blank", "active", "typo", "twice", "second",
+        "clear", "misspelled source", "list", "clear under a typo",
     ],
 )  # fmt: skip
 def test_a_wrong_account(tmp_path: Path, text: str, words: list[str]) -> None:

@@ -110,6 +110,7 @@ def test_settings_are_the_plugins_own(folder: Path) -> None:
         ("a = 1\na = 2\n", ["not valid TOML"]),
         ("[storage]\nbackend = 3\n", ["line 2", "'backend'"]),
         ("[providers.binance]\nplugin = 3\n", ["line 2", "'plugin'"]),
+        ("[providers.binance]\n[providers.BINANCE]\n", ["line 2", "another table [providers.binance]"]),
     ],
     ids=[
         "near",
@@ -124,6 +125,7 @@ def test_settings_are_the_plugins_own(folder: Path) -> None:
         "twice",
         "backend",
         "plugin",
+        "two-spellings",
     ],
 )
 def test_a_wrong_file(folder: Path, text: str, words: list[str]) -> None:
@@ -190,6 +192,18 @@ def test_secrets_are_looked_up(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert settings.api_key.get_secret_value() == settings.keys["main"].get_secret_value() == SECRET
 
 
+def test_what_editors_and_shells_put_around_a_secret_is_none_of_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", f"{SECRET}\r\n")
+    (folder / "key.txt").write_bytes(b"\xef\xbb\xbf" + SECRET.encode() + b"\r\n")
+    for value in ('{ env = "MY_KEY" }', '{ file = "key.txt" }'):
+        (folder / "candle.toml").write_bytes(f"\ufeff[providers.example]\r\napi_key = {value}\r\n".encode())
+        key = settings_of(load_config()).api_key
+        assert key is not None
+        assert key.get_secret_value() == SECRET
+
+
 def test_a_secret_file_lies_beside_the_toml(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(folder, SECRET, "key.txt")
     file = write(folder, '[providers.example]\napi_key = { file = "key.txt" }\n')
@@ -207,9 +221,15 @@ def test_a_secret_file_lies_beside_the_toml(folder: Path, monkeypatch: pytest.Mo
         ('{ file = "no-such-file" }', ["'no-such-file'", "line 2"]),
         ('{ file = "binary" }', ["'binary'", "line 2"]),
         ("{ env = 3 }", ["line 2"]),
+        ('{ env = "BLANK" }', ["'BLANK' is empty", "line 2"]),
+        ('{ file = "blank" }', ["'blank' is empty", "line 2"]),
     ],
 )
-def test_a_secret_that_is_not_there(folder: Path, value: str, words: list[str]) -> None:
+def test_a_secret_that_is_not_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, value: str, words: list[str]
+) -> None:
+    monkeypatch.setenv("BLANK", "  ")
+    write(folder, "\n", "blank")
     (folder / "binary").write_bytes(b"\xff\xfe")
     write(folder, f"[providers.example]\napi_key = {value}\n")
     with pytest.raises(ConfigError) as caught:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, SecretStr
+from pydantic import BaseModel, ConfigDict, PlainValidator, SecretStr, StringConstraints
 
 from candle_core.config.source import Keys, Source
 from candle_core.config.tables import Values
@@ -26,14 +26,15 @@ def _read_key(written: object) -> SecretSource | SecretStr:
     return source
 
 
+_Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _Key = Annotated[SecretSource | SecretStr, PlainValidator(_read_key)]
 
 
 class _Written(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
-    name: str = Field(min_length=1)
-    exchange: str = Field(min_length=1)
+    name: _Name
+    exchange: _Name
     active: bool = True
     api_key: _Key | None = None
     api_secret: _Key | None = None

@@ -129,7 +129,7 @@ def load_config(source: str | Path | Mapping[str, Any] | None = None) -> Config:
     if not named and not file.exists():
         return _config({}, Source())
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark that TOML does not know
         tables = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"cannot read {str(file)!r}: {error}; `candle init` writes a new one") from error
@@ -162,8 +162,8 @@ def _config(tables: _Table, source: Source) -> Config:
         stores={
             name: _storage_table(values, ("stores", name), source) for name, values in _tables(tables, "stores", source)
         },
-        providers={name.lower(): table for name, table in _plugin_tables(tables, "providers", source)},
-        extensions=dict(_plugin_tables(tables, "extensions", source)),
+        providers=_plugin_tables(tables, "providers", source),
+        extensions=_plugin_tables(tables, "extensions", source),
     )
 
 
@@ -181,11 +181,16 @@ def _storage_table(values: _Table, path: Keys, source: Source) -> PluginTable:
     return PluginTable(path[-1] if len(path) > 1 else backend, backend, path, Values(rest))
 
 
-def _plugin_tables(tables: _Table, kind: str, source: Source) -> Iterable[tuple[str, PluginTable]]:
-    for name, values in _tables(tables, kind, source):
+def _plugin_tables(tables: _Table, kind: str, source: Source) -> dict[str, PluginTable]:
+    found: dict[str, PluginTable] = {}
+    for written, values in _tables(tables, kind, source):
+        path, name = (kind, written), written.lower()
+        if name in found:
+            raise ConfigError(f"{source.place(path)}: there is another table {found[name].header}; unite them")
         rest = {key: value for key, value in values.items() if key != "plugin"}
-        plugin = _name(values.get("plugin", name.lower()), (kind, name, "plugin"), source)
-        yield name, PluginTable(name.lower(), plugin, (kind, name), Values(rest))
+        plugin = _name(values.get("plugin", name), (*path, "plugin"), source)
+        found[name] = PluginTable(name, plugin, path, Values(rest))
+    return found
 
 
 def _name(value: Any, keys: Keys, source: Source) -> str:

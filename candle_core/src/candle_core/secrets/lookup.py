@@ -85,11 +85,11 @@ class SecretSource:
     def _in_environment(self) -> str:
         if self.name not in os.environ:
             raise ConfigError(f"{self.label()} is not set")
-        return os.environ[self.name]
+        return os.environ[self.name].strip()  # a file of variables written on Windows leaves "\r" behind each
 
     def _in_file(self, base_dir: Path) -> str:
         try:
-            return (base_dir / Path(self.name).expanduser()).read_text(encoding="utf-8").strip()
+            return (base_dir / Path(self.name).expanduser()).read_text(encoding="utf-8-sig").strip()
         except OSError as error:
             raise ConfigError(f"cannot read {self.label()}: {error.strerror}") from None
         except UnicodeDecodeError:
