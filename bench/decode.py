@@ -3,7 +3,8 @@
     python -m bench.decode
 
 The ways take turns in one run, so that whatever else the machine does falls on all of them. The second body holds
-volumes of nine digits, as coins of tiny price have; our reader of eight-digit words leaves them to the general one.
+volumes of nine digits, as a day of a coin of tiny price has; our reader of eight-digit words leaves them to the general
+one.
 """
 
 import statistics
@@ -21,18 +22,20 @@ from candle_testkit.sandbox import MarketConfig, Sandbox, SandboxConfig
 
 ROUNDS: Final = 200
 BAR: Final = 4.0
+START: Final = 1_609_459_200_000  # 2021, UTC ms
 MAJOR: Final = MarketConfig("BTCUSDT", "BTC", "USDT", price="42000", turnover="300000000", trades=1_000_000)
 TINY: Final = replace(
-    MAJOR, symbol="TINYUSDT", base="TINY", tick="0.00000001", step="1", price="0.000002", turnover="500000000"
+    MAJOR, symbol="TINYUSDT", base="TINY", tick="0.00000001", step="1", price="0.00002", turnover="10000"
 )
+INTERVALS: Final = {MAJOR: "1m", TINY: "1d"}
 
 
 def bodies() -> dict[str, bytes]:
     """A thousand candles of each market, as the sandbox sends them."""
-    with Sandbox(SandboxConfig(markets=(MAJOR, TINY), clock="2024-06-01", gzip=False)) as sandbox:
+    with Sandbox(SandboxConfig(markets=tuple(INTERVALS), clock="2024-06-01", gzip=False)) as sandbox:
         answers = {}
-        for market in (MAJOR, TINY):
-            url = f"{sandbox.url}/api/v3/klines?symbol={market.symbol}&interval=1m&startTime=1704067200000&limit=1000"
+        for market, interval in INTERVALS.items():
+            url = f"{sandbox.url}/api/v3/klines?symbol={market.symbol}&interval={interval}&startTime={START}&limit=1000"
             with urlopen(url) as answer:
                 answers[market.symbol] = answer.read()
     return answers
