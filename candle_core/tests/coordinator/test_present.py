@@ -197,8 +197,10 @@ async def test_what_has_expired_is_asked_for_again(clock: Any, bazaar: Any) -> N
         await coordinator.get_ticker_data(tickers(["A/X"], max_age=60))
         await asyncio.sleep(0.1)
         kept = await coordinator.get_ticker_data(tickers(["A/X"], max_age=60))
+        default = await coordinator.get_ticker_data(tickers(["A/X"]))
     assert kept.report.cache_hits == 1, "one who is content with a minute keeps it for a minute"
-    assert named(bazaar.instances[0]) == ["A", "A"]
+    assert default.report.cache_hits == 0, "which makes it no newer for the others"
+    assert named(bazaar.instances[0]) == ["A", "A", "A"]
 
 
 async def test_a_failure_is_not_remembered(clock: Any, bazaar: Any) -> None:

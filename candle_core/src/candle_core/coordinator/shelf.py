@@ -30,7 +30,7 @@ class Shelf(Generic[_Key, _Value]):
 
     Args:
         memory: where they are remembered.
-        ttl: seconds for which they are.
+        ttl: seconds for which they are, and beyond which they are too old for who does not say.
     """
 
     def __init__(self, memory: MemoryCache[_Key, _Value], ttl: float) -> None:
@@ -52,19 +52,20 @@ class Shelf(Generic[_Key, _Value]):
             keys: each once.
             begin: the calls that answer keys which are neither remembered nor under way.
             priority: a call that is less urgent is not waited for.
-            max_age: seconds; None: as long as it is remembered.
+            max_age: seconds; None: `ttl`. What somebody else wants kept for longer is no newer for that.
         """
+        age = self._ttl if max_age is None else max_age
         answers: dict[_Key, _Value | CandleError] = {}
         shared, missing = {}, []
         for key in keys:
-            if (value := self.memory.get(key, max_age)) is not None:
+            if (value := self.memory.get(key, age)) is not None:
                 answers[key] = value
             elif flight := self._flights.find(key, priority):
                 shared[key] = flight
             else:
                 missing.append(key)
         hits = frozenset(answers)
-        ttl = max(self._ttl, max_age or 0)
+        ttl = max(self._ttl, age)
         calls = begin(missing) if missing else ()
         own = [self._flights.start(group, priority, self._remember(call, ttl)) for group, call in calls]
         came = await self._flights.wait([*shared.values(), *own])
