@@ -1,5 +1,6 @@
 """Targeted calls, wrappers, and what becomes of a plugin's mistakes."""
 
+import asyncio
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -229,7 +230,7 @@ class Failing(Plugin):
     def candle_decode(self, raw: Any) -> CandleBatch:
         raise self.error
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         super().__init__()
         self.error = error
 
@@ -255,6 +256,79 @@ async def test_an_error_of_the_tree_comes_through_as_it_is(dispatch: Dispatch) -
         with pytest.raises(TransientError) as caught:
             await call
         assert caught.value is error
+
+
+class Abandoning(Plugin):
+    """Waits for something of its own that somebody has cancelled: a connection that was closed under it, say."""
+
+    @hookimpl
+    async def candle_fetch(self, request: FetchRequest) -> Page:
+        own = asyncio.ensure_future(asyncio.sleep(3600))
+        asyncio.get_running_loop().call_soon(own.cancel)
+        await own
+        return page()
+
+
+class AbandoningListener(Plugin):
+    @hookimpl
+    async def candle_event(self, event: Event) -> None:
+        raise asyncio.CancelledError
+
+
+async def test_a_plugin_that_is_cancelled_by_nobody_else_is_broken(dispatch: Dispatch) -> None:
+    dispatch.add_target("one", Abandoning())
+    dispatch.add_target("two", Failing(asyncio.CancelledError("mine")))
+    one, two = ProviderHooks(dispatch, "one"), ProviderHooks(dispatch, "two")
+    for call in (one.fetch(REQUEST), two.fetch(REQUEST), two.markets(MarketQuery())):
+        with pytest.raises(BrokenPluginError, match=r"raised CancelledError in 'candle_") as caught:
+            await call
+        assert isinstance(caught.value.__cause__, asyncio.CancelledError)
+    with pytest.raises(BrokenPluginError, match=r"'two' raised CancelledError in 'candle_decode': mine"):
+        two.decode("raw")
+    dispatch.add_everywhere("listener", AbandoningListener())
+    assert [type(error) for error in await dispatch.tell(Event(name="page.fetched", at=0))] == [asyncio.CancelledError]
+
+
+class Waiting(Plugin):
+    """Says when it is asked, and never answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+
+    async def wait(self) -> None:
+        self.asked.set()
+        await asyncio.Event().wait()
+
+
+class WaitingProvider(Waiting):
+    @hookimpl
+    async def candle_fetch(self, request: FetchRequest) -> Page:
+        await self.wait()
+        return page()
+
+
+class WaitingListener(Waiting):
+    @hookimpl
+    async def candle_event(self, event: Event) -> None:
+        await self.wait()
+
+
+async def test_who_cancels_a_call_is_obeyed(dispatch: Dispatch) -> None:
+    provider, listener = WaitingProvider(), WaitingListener()
+    dispatch.add_target("one", provider)
+    dispatch.add_everywhere("listener", listener)
+    fetching = asyncio.ensure_future(ProviderHooks(dispatch, "one").fetch(REQUEST))
+    telling = asyncio.ensure_future(dispatch.tell(Event(name="page.fetched", at=0)))
+    await provider.asked.wait()
+    await listener.asked.wait()
+    fetching.cancel()
+    telling.cancel()
+    await asyncio.wait([fetching, telling])
+    assert (fetching.cancelled(), telling.cancelled()) == (True, True)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await ProviderHooks(dispatch, "one").fetch(REQUEST)
 
 
 # ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 One provider or one storage, and every wrapper. The only place that touches ``pm.hook``.
 """
 
+import asyncio
 import inspect
 import os
 import sys
@@ -96,7 +97,7 @@ class Dispatch:
             raise MissingHookError(f"plugin {name!r} does not implement {hook!r}")
         try:
             return self._manager.subset_hook_caller(hook, self._not_meant(name, hook))(**arguments)
-        except Exception as error:  # noqa: BLE001 - raised again, as one of ours
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - raised again, as one of ours
             failure = _told(name, hook, error)
         # Not where it was caught: Python would chain the original to it.
         raise failure
@@ -120,7 +121,9 @@ class Dispatch:
         failure: CandleError | None = None
         try:
             answer = await awaitable
-        except Exception as error:  # noqa: BLE001 - raised again, as one of ours
+        except (Exception, asyncio.CancelledError) as error:
+            if _cancels(error):
+                raise
             failure = _told(name, hook, error)
         if failure is not None:
             raise failure  # not where it was caught: Python would chain the original to it
@@ -146,7 +149,9 @@ class Dispatch:
                 answer = impl.function(event)
                 if inspect.isawaitable(answer):
                     await answer
-            except Exception as error:  # noqa: BLE001 - handed to the caller, who logs it
+            except (Exception, asyncio.CancelledError) as error:
+                if _cancels(error):
+                    raise
                 raised.append(scrubbed(error))
         return raised
 
@@ -156,12 +161,19 @@ class Dispatch:
             await self.ask(name, "candle_close", type(None))
 
 
-def _told(name: str, hook: str, error: Exception) -> CandleError:
+def _cancels(error: BaseException) -> bool:
+    """Whether it ends the caller. Where nobody has cancelled the caller, a `CancelledError` is the plugin's mistake."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+def _told(name: str, hook: str, error: BaseException) -> CandleError:
     """An error of ours that shows no secret."""
     clean = scrubbed(error)
     if isinstance(clean, CandleError):
         return clean
-    broken = BrokenPluginError(f"plugin {name!r} raised {type(clean).__name__} in {hook!r}: {clean}")
+    said = f": {clean}" if str(clean) else ""
+    broken = BrokenPluginError(f"plugin {name!r} raised {type(clean).__name__} in {hook!r}{said}")
     broken.__cause__ = clean
     return broken
 
