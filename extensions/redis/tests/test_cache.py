@@ -143,10 +143,17 @@ async def test_a_password_is_used_and_a_wrong_one_is_told() -> None:
         assert "invalid" in await failure(RedisCache(SecretStr(server.url.replace("rd@", "rd9@"))))
 
 
-async def test_what_is_no_string_there_is_told(server: RedisServer) -> None:
+async def test_what_is_no_string_there_is_nothing_and_is_replaced(server: RedisServer) -> None:
+    cache = RedisCache(SecretStr(server.url))
     with Redis.from_url(server.url) as redis:
-        redis.lpush("a", "1")
-    assert "WRONGTYPE" in await failure(RedisCache(SecretStr(server.url)))
+        redis.rpush("list", "a", "b")
+        redis.hset("hash", "a", "b")
+    assert await cache.get("list") is None
+    assert not await cache.swap("list", b"a", b"mine", 60)
+    assert await cache.swap("list", None, b"mine", 60)
+    await cache.set("hash", b"mine", 60)
+    assert [await cache.get("list"), await cache.get("hash")] == [b"mine", b"mine"]
+    await cache.close()
 
 
 async def test_nobody_waits_longer_than_the_timeout(server: RedisServer) -> None:

@@ -7,13 +7,14 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from candle_redis.address import options, place, unavailable
 
 _SWAP: Final = """
 -- KEYS: the key. ARGV: 1 where something must be there, what that is, 1 where something comes, what, for how many ms.
-local there = redis.call('GET', KEYS[1])
+local there = redis.pcall('GET', KEYS[1])
+if type(there) == 'table' then there = false end  -- an error: it is no string
 if ARGV[1] == '1' then
     if there ~= ARGV[2] then return 0 end
 elseif there then
@@ -51,8 +52,8 @@ class RedisCache:
         self._client: Any = Redis.from_url(url.get_secret_value(), **options(timeout))
 
     async def get(self, key: str) -> bytes | None:
-        """See `Cache`."""
-        value: bytes | None = await self._answer(self._client.get(self._prefix + key))
+        """See `Cache`. What is no string, another program wrote."""
+        value: bytes | None = await self._answer(self._string(self._prefix + key))
         return value
 
     async def set(self, key: str, value: bytes, ttl: float) -> None:
@@ -81,6 +82,15 @@ class RedisCache:
     async def close(self) -> None:
         """Let go of connections; a later call makes new ones."""
         await self._client.aclose()
+
+    async def _string(self, name: str) -> bytes | None:
+        try:
+            value: bytes | None = await self._client.get(name)
+        except ResponseError as error:
+            if not str(error).startswith("WRONGTYPE"):
+                raise
+            return None
+        return value
 
     async def _answer(self, command: Awaitable[Any]) -> Any:
         """What Redis answers.
