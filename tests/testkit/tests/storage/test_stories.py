@@ -46,9 +46,10 @@ class Adopter(_Honest):
 
 
 class Detective(Adopter):
-    """Looks longer, but not for the shortest story."""
+    """Looks until it finds a story, but not for the shortest one."""
 
-    stories = settings(StoryChecks.stories, max_examples=300, phases=[Phase.generate], database=None)
+    # The rarest fault is met once in some seventy stories; 300 missed it about every seventieth time.
+    stories = settings(StoryChecks.stories, max_examples=3_000, phases=[Phase.generate], database=None)
 
 
 # ── wrong while they live ────────────────────────────────────────────────────────────────────────────────────────────
