@@ -25,6 +25,7 @@ from candle_hookspecs import (
     SaveWrite,
     SlotReport,
     Span,
+    SymbolQuery,
     VerifyReport,
     to_datetime,
 )
@@ -90,6 +91,7 @@ async def verified(columns: dict[str, Any], known: list[Coverage], market: Marke
     batch = CandleBatch.from_columns(columns)
     answer = Answer(symbol=record.symbol, source=SOURCES[0], answered_at=0, batch=batch, coverage=tuple(known))
     await kernel.storage().save(SaveWrite(answers=(answer,)))
+    (record,) = await kernel.storage().symbols(SymbolQuery(statistics=True))
     found = await verify(kernel, kernel.provider("BINANCE"), record, None, None)
     await kernel.close()
     return found

@@ -43,12 +43,15 @@ async def verify(
 
     A bound that is None lies where what is stored or answered begins or ends.
 
+    Args:
+        record: with its statistics.
+
     Raises:
         BadSpanError: the end does not come after the start.
     """
     grid = await provider.open_grid(record.symbol.timeframe)
     known = Known.of(await read_facts(kernel, record, ALL_TIME), Pipeline.sources(provider))
-    life = await _life(kernel, record, known, grid)
+    life = _life(record, known, grid)
     span = _between(life, start, end)
     if span is None:
         return VerifyReport(slots=_nothing(record, kernel.clock.now() if start is None else to_ms(start)))
@@ -74,7 +77,7 @@ async def verify(
 # ── the range ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _life(kernel: Kernel, record: SymbolRecord, known: Known, grid: Grid) -> Span | None:
+def _life(record: SymbolRecord, known: Known, grid: Grid) -> Span | None:
     """From the first slot or row that is answered or stored to the last; None: there is none.
 
     What is not listed or out of reach reaches back to 1970, so it counts only where it lies between.
@@ -83,12 +86,9 @@ async def _life(kernel: Kernel, record: SymbolRecord, known: Known, grid: Grid) 
     if answered := with_slots(known.answered, grid).parts:
         starts.append(grid.ceil(answered[0].start))
         ends.append(answered[-1].end)
-    for newest_first in (False, True):
-        read = LoadRead(symbol=record.symbol, columns=(), limit=1, newest_first=newest_first)
-        row = await kernel.storage().load(read)
-        if len(row):
-            starts.append(row.first)
-            ends.append(row.last + 1)
+    if record.first is not None and record.last is not None:
+        starts.append(record.first)
+        ends.append(record.last + 1)
     return Span(min(starts), grid.after(max(ends) - 1)) if starts else None
 
 
