@@ -39,12 +39,9 @@ async def slot_report(kernel: Kernel, provider: Provider, record: SymbolRecord, 
 async def verify(
     kernel: Kernel, provider: Provider, record: SymbolRecord, start: Moment | None, end: Moment | None
 ) -> VerifyReport:
-    """Look at every row of a range, in one pass.
+    """Look at every row of a range, in one pass; the record comes with its statistics.
 
     A bound that is None lies where what is stored or answered begins or ends.
-
-    Args:
-        record: with its statistics.
 
     Raises:
         BadSpanError: the end does not come after the start.
