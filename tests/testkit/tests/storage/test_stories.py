@@ -48,7 +48,7 @@ class Adopter(_Honest):
 class Detective(Adopter):
     """Looks until it finds a story, but not for the shortest one."""
 
-    # The rarest fault is met once in some seventy stories; 300 missed it about every seventieth time.
+    # Three hundred were not always enough: the rarest fault was missed now and then.
     stories = settings(StoryChecks.stories, max_examples=3_000, phases=[Phase.generate], database=None)
 
 

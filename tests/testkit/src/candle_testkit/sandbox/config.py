@@ -89,6 +89,11 @@ class MarketConfig:
     exchange: str = BINANCE
 
     def __post_init__(self) -> None:
+        self._check_names()
+        self._check_scale()
+        self._check_times()
+
+    def _check_names(self) -> None:
         if self.exchange not in _TURNOVERS:
             raise SandboxError(f"{self.symbol}: exchange {self.exchange!r} is not one of {', '.join(_TURNOVERS)}")
         if self.exchange == UPBIT and self.symbol != f"{self.quote}-{self.base}":
@@ -97,22 +102,30 @@ class MarketConfig:
             raise SandboxError(f"{self.symbol}: Upbit has no rows off the grid")
         if self.status not in _STATUSES:
             raise SandboxError(f"{self.symbol}: status {self.status!r} is not one of {', '.join(_STATUSES)}")
+
+    def _check_scale(self) -> None:
         if self.tick_units * self.step_units % UNITS:
             raise SandboxError(f"{self.symbol}: tick {self.tick!r} times step {self.step!r} is finer than 8 decimals")
         if self.price_ticks < 1 or self.trades < 1:
             raise SandboxError(f"{self.symbol}: price {self.price!r} must be at least one tick, trades at least 1")
-        if not 0 < decimal_of(self.turnover, "turnover") <= (most := _TURNOVERS[self.exchange]):
+        turnover, most = decimal_of(self.turnover, "turnover"), _TURNOVERS[self.exchange]
+        if not 0 < turnover <= most:
             raise SandboxError(f"{self.symbol}: turnover {self.turnover!r} must lie between 0 and {most:f}")
-        if (coins := decimal_of(self.turnover, "turnover") / decimal_of(self.price, "price")) > most:
+        if (coins := turnover / decimal_of(self.price, "price")) > most:
             raise SandboxError(
                 f"{self.symbol}: turnover {self.turnover!r} at {self.price!r} is {coins:f} coins a day,"
                 f" more than {most:f}"
             )
-        instants = [self.listed_ms, *(edge for span in (*self.hole_spans, *self.quiet_spans) for edge in span)]
-        for instant in [*instants, *([] if self.delisted_ms is None else [self.delisted_ms])]:
+
+    def _check_times(self) -> None:
+        stretches = (*self.hole_spans, *self.quiet_spans)
+        instants = [self.listed_ms, *(edge for span in stretches for edge in span)]
+        if self.delisted_ms is not None:
+            instants.append(self.delisted_ms)
+        for instant in instants:
             if instant < 0 or instant % 1000:
                 raise SandboxError(f"{self.symbol}: instant {instant!r} ms must be a whole second since 1970")
-        for start, end in (*self.hole_spans, *self.quiet_spans):
+        for start, end in stretches:
             if start >= end:
                 raise SandboxError(f"{self.symbol}: the stretch {(start, end)!r} ends before it starts")
         if self.delisted_ms is not None and self.delisted_ms <= self.listed_ms:
