@@ -189,9 +189,9 @@ def _query_of(symbol: Symbol, timeframe: str | None, exchange: str | None, trade
         if given is not None and given.casefold() != own.casefold():
             raise BadInputError(f"{given!r} contradicts the symbol {str(symbol)!r}; leave it out")
     return SymbolQuery(
-        archetype=symbol.archetype,
-        exchange=symbol.exchange,
-        tradetype=symbol.tradetype,
+        archetype=symbol.archetype.upper(),
+        exchange=symbol.exchange.upper(),
+        tradetype=symbol.tradetype.upper(),
         base=symbol.base,
         quote=symbol.quote,
         contract=symbol.contract,
@@ -216,7 +216,8 @@ def _listed_as(query: SymbolQuery) -> str | None:
 def _fits(market: Market, query: SymbolQuery) -> bool:
     if query.name is not None:
         return market.answers_to(query.name)
-    return (market.base, market.quote, market.contract) == (query.base, query.quote, query.contract)
+    names = ("base", "quote", "contract")
+    return all(getattr(market, name).casefold() == getattr(query, name).casefold() for name in names)
 
 
 def _one(found: Sequence[_Found], name: str) -> _Found | None:

@@ -203,7 +203,8 @@ async def test_a_symbol_of_a_contract_is_found_though_it_is_no_name(clock: Any, 
     catalogue = Catalogue(kernel)
     swap = await catalogue.resolve(catalogue.query("CRYPTO-TOWN-SWAP-C0-X-1m", None, None, None))
     assert swap.market.ccxt_symbol == "C0/X:X"
-    assert (await catalogue.market("CRYPTO-TOWN-SWAP-C0-X-1d", None, None)) == swap.market
+    for text in ("CRYPTO-TOWN-SWAP-C0-X-1d", "crypto-town-swap-c0-x-1m"):
+        assert (await catalogue.market(text, None, None)) == swap.market
     with pytest.raises(UnknownMarketError, match="TOWN lists no SWAP market 'C1/X'"):
         await catalogue.resolve(catalogue.query("CRYPTO-TOWN-SWAP-C1-X-1m", None, None, None))
     assert town.instances["town"].asked == ["warmup"]

@@ -89,8 +89,8 @@ async def test_nobody_is_meant(clock: Any) -> None:
             await candles.warm_up()
 
 
-@pytest.mark.parametrize("seconds", [0, -1.0, float("nan")])
-async def test_a_timeout_that_lets_nobody_answer(clock: Any, town: Any, seconds: float) -> None:
+@pytest.mark.parametrize("seconds", [0, -1.0, float("nan"), None, "5"])
+async def test_a_timeout_that_lets_nobody_answer(clock: Any, town: Any, seconds: Any) -> None:
     async with candle_core.open(MEMORY, clock=clock) as candles:
         with pytest.raises(BadInputError, match="lets no exchange answer"):
             await candles.warm_up(["town"], timeout=seconds)
