@@ -59,7 +59,7 @@ class Catalogue:
         query = replace(self._query(symbol, None, exchange, tradetype), timeframe=None)
         assert query.exchange is not None
         listed = await self._kernel.directory.believed(query.exchange, query.tradetype, _listed_as(query))
-        if (market := _one([market for market in listed if _fits(market, query)], _called(query))) is not None:
+        if (market := _one([market for market in listed if _fits(market, query)], called(query))) is not None:
             return market
         records = await self._kernel.storage().symbols(query)
         markets = dict.fromkeys(record.market for record in records if record.market.native_id)
@@ -104,10 +104,10 @@ class Catalogue:
         """
         record = await self._find(query)
         if record is None:
-            kind, name = f"{query.exchange} {query.tradetype}", _listed_as(query) or "SYMBOL"
+            assert query.timeframe is not None
             raise UnknownSymbolError(
-                f"the database holds no {_called(query)!r} {query.timeframe} of {kind}; "
-                f"`candle collect {kind} {name} {query.timeframe} --count 1000` gets it"
+                f"the database holds no {called(query)!r} {query.timeframe} of {query.exchange} {query.tradetype}; "
+                f"{how_to_collect(query, query.timeframe)} gets it"
             )
         return record
 
@@ -144,17 +144,17 @@ class Catalogue:
     async def _listed(self, query: SymbolQuery) -> Market:
         assert query.exchange is not None
         markets = await self._kernel.directory.find(query.exchange, query.tradetype, _listed_as(query))
-        market = _one([market for market in markets if _fits(market, query)], _called(query))
+        market = _one([market for market in markets if _fits(market, query)], called(query))
         if market is None:
             raise UnknownMarketError(
-                f"{query.exchange} lists no {query.tradetype} market {_called(query)!r}; "
+                f"{query.exchange} lists no {query.tradetype} market {called(query)!r}; "
                 f"`candle markets {query.exchange} {query.tradetype}` lists what there is"
             )
         return market
 
     async def _find(self, query: SymbolQuery) -> SymbolRecord | None:
         records = await self._kernel.storage().symbols(query)
-        return _one(list(records), _called(query))
+        return _one(list(records), called(query))
 
 
 def chosen(names: Sequence[SymbolLike], records: Sequence[SymbolRecord]) -> list[SymbolRecord]:
@@ -199,9 +199,15 @@ def _query_of(symbol: Symbol, timeframe: str | None, exchange: str | None, trade
     )
 
 
-def _called(query: SymbolQuery) -> str:
+def called(query: SymbolQuery) -> str:
     """What messages call it."""
     return query.name or f"{query.base}/{query.quote}" + (f" {query.contract}" if query.contract else "")
+
+
+def how_to_collect(query: SymbolQuery, timeframe: str) -> str:
+    """The command that does."""
+    name = _listed_as(query) or "SYMBOL"
+    return f"`candle collect {query.exchange} {query.tradetype} {name} {timeframe} --count 1000`"
 
 
 def _listed_as(query: SymbolQuery) -> str | None:

@@ -13,7 +13,7 @@ from candle_core.resample.fold import can_make
 from candle_core.resample.periods import PeriodGrid
 from candle_core.resample.series import MadeSeries, Series, Source, StoredSeries, View, length, read_series
 from candle_core.sessions import SessionGrid
-from candle_core.symbols import Catalogue
+from candle_core.symbols import Catalogue, called, how_to_collect
 from candle_core.timeframes import Grid, parse_timeframe
 from candle_hookspecs import (
     BadInputError,
@@ -92,7 +92,7 @@ async def made_series(kernel: Kernel, query: SymbolQuery, view: View) -> Series 
         return None
     if len({replace(record.symbol, timeframe="-") for record in records}) > 1:
         known = ", ".join(sorted(str(record.symbol) for record in records))
-        raise BadInputError(f"{_name(query)!r} is ambiguous: {known}; name one of them")
+        raise BadInputError(f"{called(query)!r} is ambiguous: {known}; name one of them")
     provider = kernel.provider(records[0].symbol.exchange)
     await _learn_calendar(provider)
     target = grid_of(provider, query.timeframe)
@@ -145,17 +145,12 @@ async def _how_to_get(kernel: Kernel, query: SymbolQuery, unknown: UnknownSymbol
     await _learn_calendar(provider)
     target, native = grid_of(provider, query.timeframe), provider.capabilities.timeframes
     finer = [timeframe for timeframe in native if can_make(grid_of(provider, timeframe), target)]
-    kind = f"{query.exchange} {query.tradetype}"
     advice = (
-        f"`candle collect {kind} {_name(query)} {max(finer, key=lambda one: length(Grid.of(one)))} --count 1000` gets "
-        "one that it can be made of"
+        f"{how_to_collect(query, max(finer, key=lambda one: length(Grid.of(one))))} gets one that it can be made of"
         if finer
         else f"and {query.exchange} has none that it could be made of"
     )
     return UnknownSymbolError(
-        f"the database holds no {_name(query)!r} {query.timeframe} of {kind}, nor a finer timeframe of it; {advice}"
+        f"the database holds no {called(query)!r} {query.timeframe} of {query.exchange} {query.tradetype}, "
+        f"nor a finer timeframe of it; {advice}"
     )
-
-
-def _name(query: SymbolQuery) -> str:
-    return query.name or f"{query.base}/{query.quote}"

@@ -40,7 +40,8 @@ async def warm_up(
     callback: ProgressCallback | None = None,
 ) -> WarmupResult:
     """See `Candles.warm_up`."""
-    if not isinstance(timeout, int | float) or not timeout > 0:
+    given: object = timeout
+    if not isinstance(given, int | float) or not given > 0:
         raise BadInputError(f"a timeout of {timeout!r} s lets no exchange answer; give seconds above 0")
     wanted = chosen(kernel.config, exchanges)
     began = time.perf_counter()
