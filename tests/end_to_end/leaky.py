@@ -6,6 +6,8 @@ which shows that the keys would be found.
 
 import asyncio
 import base64
+import hashlib
+import hmac
 import logging
 import os
 import traceback
@@ -47,6 +49,12 @@ if os.environ.get("LEAKY_UNSCRUBBED"):
     Redactor.finds = lambda self, text: False  # type: ignore[method-assign]
 
 
+def signatures(secret: str) -> tuple[str, str]:
+    """What exchanges sign requests with, in hexadecimal and in base64, made with that key."""
+    digest = hmac.new(secret.encode(), b"timestamp=1700000000000", hashlib.sha256).digest()
+    return digest.hex(), base64.b64encode(digest).decode()
+
+
 class LeakyProvider:
     """One market; its name in the TOML decides how it leaks."""
 
@@ -84,6 +92,8 @@ class LeakyProvider:
         sent = dict(zip(("key", "secret", "passphrase", "dsn"), self.keys, strict=True))
         basic = base64.b64encode(":".join(self.keys[:2]).encode()).decode()
         headers = {"X-KEY": self.keys[0], "Authorization": f"Basic {basic}"}
+        if self.context.name != "quoted":  # there it would stand without its name
+            sent["signature"], headers["OK-ACCESS-SIGN"] = signatures(self.keys[1])
         async with (
             aiohttp.ClientSession() as session,
             session.get(f"{self.settings.url}/{self.context.name}", params=sent, headers=headers) as response,
@@ -98,17 +108,31 @@ class LeakyProvider:
             raise KeyError(self.keys[0])
         except KeyError as error:
             error.add_note(f"tried with {self.keys!r}")
-            raise RuntimeError("cannot sign", {"keys": self.keys, "raw": self.keys[1].encode()}) from error
+            raise RuntimeError(
+                "cannot sign", {"keys": self.keys, "raw": self.keys[1].encode()}, self.signed()
+            ) from error
+
+    def signed(self) -> dict[str, Any]:
+        """A request as libraries keep it."""
+        in_hex, in_base64 = signatures(self.keys[1])
+        headers = {"Authorization": f"Bearer {in_hex}", "KC-API-SIGN": in_base64}
+        return {
+            "url": f"https://exchange.example/order?timestamp=1&sign={in_hex}",
+            "params": {"timestamp": ["1"], "signature": [in_hex]},
+            "headers": headers,
+            "raw": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }
 
     def log(self) -> None:
         for logger in (self.context.logger, self.context.logger.getChild("wire"), logging.getLogger("leaky.library")):
             logger.warning("signing with %s", self.keys)
             logger.debug(f"signing with {self.keys[0]}")  # noqa: G004 - as some write it
+            logger.debug("sending %r", self.signed())
             try:
                 self.fail()
             except RuntimeError:
                 logger.exception("signing failed")
-        self.context.logger.error("sent", extra={"headers": {"X-KEY": self.keys[0]}})
+        self.context.logger.error("sent", extra={"headers": {"X-KEY": self.keys[0]}, **self.signed()["params"]})
 
     def page(self, request: FetchRequest) -> Page:
         assert request.span is not None

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from tests.end_to_end.leaky import EXCHANGES
+from tests.end_to_end.leaky import EXCHANGES, signatures
 from tests.end_to_end.processes import CANDLE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +41,8 @@ def written() -> dict[bytes, str]:
         ):  # fmt: skip
             ways[way] = name
     header = base64.b64encode(f"{PLANTED['environment']}:{PLANTED['file']}".encode())
+    in_hex, in_base64 = (one.encode() for one in signatures(PLANTED["file"]))
+    ways |= {in_hex: "a signature", in_base64: "a signature", quote(in_base64, safe="").encode(): "a signature"}
     return ways | {header: "a header", header[:60]: "half a header"}
 
 
@@ -153,7 +155,7 @@ def test_a_program_that_prints_and_logs_all_there_is(scene: Scene, unscrubbed: b
     if unscrubbed:
         assert all(found_in(raw) for raw in outcomes.values())
         names = "".join(found_in(b"".join(outcomes.values())))
-        assert [name for name in (*PLANTED, "half a header") if name not in names] == []
+        assert [name for name in (*PLANTED, "half a header", "a signature") if name not in names] == []
         return
     assert {name: found_in(raw) for name, raw in outcomes.items() if found_in(raw)} == {}
     assert {file: found for file in scene.files() if (found := found_in(file.read_bytes()))} == {}

@@ -143,7 +143,7 @@ class Dispatch:
     async def tell(self, event: Event) -> list[BaseException]:
         """Give an event to every extension; one that raises harms nobody. Returns what was raised."""
         raised: list[BaseException] = []
-        event = replace(event, data={key: scrubbed_value(value) for key, value in event.data.items()})
+        event = replace(event, data=scrubbed_value(event.data))
         for impl in self._manager.hook.candle_event.get_hookimpls():
             try:
                 answer = impl.function(event)

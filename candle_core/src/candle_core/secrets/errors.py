@@ -50,11 +50,29 @@ def scrubbed_value(value: Any) -> Any:
         return REDACTOR.scrub(value.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
     if not REDACTOR.finds(shown(value)):
         return value
-    if type(value) in (list, tuple, set, frozenset):
+    if type(value) in (list, tuple):
+        return type(value)(map(scrubbed_item, (None, *value), value))  # one may be the name of the next
+    if type(value) in (set, frozenset):
         return type(value)(map(scrubbed_value, value))
     if isinstance(value, Mapping):
-        return {scrubbed_value(key): scrubbed_value(inner) for key, inner in value.items()}
+        return {scrubbed_value(key): scrubbed_item(key, inner) for key, inner in value.items()}
     return REDACTOR.scrub(shown(value))
+
+
+def scrubbed_item(name: Any, value: Any) -> Any:
+    """The same of what goes by a name, which may tell that it is a signature."""
+    if isinstance(name, bytes):
+        name = name.decode("utf-8", "replace")
+    clean = scrubbed_value(value)
+    if not isinstance(name, str):
+        return clean
+    if isinstance(clean, str):
+        return REDACTOR.scrub(f"{name}: {clean}").removeprefix(REDACTOR.scrub(f"{name}: "))
+    if isinstance(clean, bytes):
+        return scrubbed_item(name, clean.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    if type(clean) in (list, tuple) and all(isinstance(inner, str | bytes) for inner in clean):
+        return type(clean)(scrubbed_item(name, inner) for inner in clean)
+    return clean
 
 
 def shown(value: Any) -> str:

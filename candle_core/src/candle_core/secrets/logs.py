@@ -3,7 +3,7 @@
 import logging
 from typing import Any, Final
 
-from candle_core.secrets.errors import scrubbed, scrubbed_value, shown
+from candle_core.secrets.errors import scrubbed, scrubbed_item, scrubbed_value, shown
 from candle_core.secrets.redactor import REDACTOR
 
 _FIELDS: Final = frozenset(vars(logging.makeLogRecord({})))
@@ -17,7 +17,7 @@ class Guard(logging.Filter):
         """Let every record pass."""
         for name, value in vars(record).items():
             if name not in _FIELDS:
-                setattr(record, name, scrubbed_value(value))
+                setattr(record, name, scrubbed_item(name, value))
         return True
 
 

@@ -1,4 +1,4 @@
-"""Every secret that was looked up, remembered in memory, so that it can be scrubbed from text."""
+"""Every secret that was looked up, remembered in memory, so that it and what is made with it are scrubbed from text."""
 
 import base64
 import html
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final, Protocol
 from urllib.parse import quote, unquote, urlsplit
+
+from candle_core.secrets.signatures import finds_signature, scrub_signatures
 
 MASK: Final = "**********"
 """What stands in the place of a secret; pydantic writes the same."""
@@ -61,17 +63,18 @@ class Redactor:
         """The text with a mask in the place of every secret, also where it is encoded for a URL, in base64 or JSON.
 
         So is a secret's beginning, if that is at least half of it: an answer may have been cut off in the middle.
+        And so are signatures and tokens, whoever's they are.
         """
         forms = [form for form in self._known.forms if form.stands_in(text)]
         for form in forms:
             text = form.scrub(text)
         for form in forms:
             text = form.scrub_beginning(text)
-        return text
+        return scrub_signatures(text, MASK)
 
     def finds(self, text: str) -> bool:
-        """Whether there is a secret in it."""
-        return any(form.stands_in(text) for form in self._known.forms)
+        """Whether there is something to scrub in it."""
+        return any(form.stands_in(text) for form in self._known.forms) or finds_signature(text)
 
 
 REDACTOR: Final = Redactor()
