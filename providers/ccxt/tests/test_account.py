@@ -7,14 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pydantic import SecretStr
 
 from candle_ccxt.provider import CcxtProvider
-from candle_hookspecs import Account, MarketQuery
+from candle_hookspecs import Account
 from candle_testkit.context import make_context
-from candle_testkit.sandbox import MarketConfig, Sandbox, SandboxConfig
 
-OKX = MarketConfig("BTC-USDT", "BTC", "USDT", "0.1", "0.00001", price="42000", exchange="OKX")
 KEYS = {"api_key": SecretStr("the-key"), "api_secret": SecretStr("the-secret"), "passphrase": SecretStr("the-phrase")}
 
 
@@ -41,15 +40,19 @@ def test_a_route_that_wants_none_is_sent_none(tmp_path: Path) -> None:
     )
 
 
-def test_without_an_account_or_without_keys_there_is_none(tmp_path: Path) -> None:
+def test_without_an_account_or_without_keys_nothing_can_be_signed(tmp_path: Path) -> None:
     for account in (None, Account(name="main", exchange="okx")):
-        exchange = build(tmp_path, account)._site.ccxt
-        assert not exchange.check_required_credentials(False)
+        with pytest.raises(Exception, match='requires "apiKey" credential'):
+            build(tmp_path, account)._site.ccxt.sign("asset/currencies", ["private"])
 
 
-async def test_without_keys_a_listing_asks_nothing_that_wants_one(tmp_path: Path) -> None:
-    with Sandbox(SandboxConfig(markets=[OKX], clock="2024-03-10", speed=0)) as sandbox:
-        provider = build(tmp_path, None, rest_url=sandbox.url, tradetypes=["SPOT"])
-        assert len(await provider.candle_markets(MarketQuery())) == 1
-        await provider.candle_close()
-        assert [one.path for one in sandbox.ledger.requests()] == ["/api/v5/public/instruments"]
+def test_between_signatures_there_is_no_key_to_be_found(tmp_path: Path) -> None:
+    """Whoever finds one asks for more than was wanted."""
+    exchange = build(tmp_path, Account(name="main", exchange="okx", **KEYS))._site.ccxt
+    exchange.sign("asset/currencies", ["private"])
+    half = build(tmp_path, Account(name="main", exchange="okx", api_key=KEYS["api_key"]))._site.ccxt
+    with pytest.raises(Exception, match='requires "secret" credential'):
+        half.sign("asset/currencies", ["private"])
+    for one in (exchange, half):
+        assert not one.check_required_credentials(False)
+        assert (one.apiKey, one.secret, one.password) == (None, None, None)

@@ -18,20 +18,40 @@ COST: Final = "cost"
 """The one limit: ccxt's own units, of which one may be spent in each `rateLimit` milliseconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The head of an answer.
+
+    Attributes:
+        url: what was asked.
+        status: HTTP's.
+        head: by names in lower case.
+    """
+
+    url: str
+    status: int
+    head: Mapping[str, str]
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait; None when it does not say."""
+        text = self.head.get("retry-after", "").strip()
+        return float(text) if text.isdecimal() else None
+
+
 @dataclass(slots=True)
 class Call:
     """One call of a hook.
 
     Attributes:
         prepaid: what the kernel has spent for it and no request has used up yet.
-        statuses, heads: of the answers so far. size: bytes of their bodies together.
+        answers: the heads of those that came so far. size: bytes of their bodies together.
         rows: candles or trades as ccxt read them, in the order of the wire, before it drops any.
         exact: numbers are read as the wire's own digits, as `Decimal`, and not as floats.
     """
 
     prepaid: float = 0
-    statuses: list[int] = field(default_factory=list)
-    heads: list[Mapping[str, str]] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
     size: int = 0
     rows: list[Any] | None = None
     exact: bool = False
@@ -45,13 +65,13 @@ class Call:
             await gate.spend({COST: part})
             due -= part
 
-    def hear(self, status: int, head: Mapping[str, str], body: str) -> None:
+    def hear(self, url: str, status: int, head: Mapping[str, str], body: str) -> Answer:
         """Keep the head of an answer."""
-        plain = {name.lower(): value for name, value in head.items()}
-        told = plain.get("content-length", "")
-        self.statuses.append(status)
-        self.heads.append(plain)
+        answer = Answer(url, status, {name.lower(): value for name, value in head.items()})
+        told = answer.head.get("content-length", "")
+        self.answers.append(answer)
         self.size += int(told) if told.isdecimal() else len(body.encode())
+        return answer
 
     @property
     def moment(self) -> int:
@@ -61,18 +81,12 @@ class Call:
             MalformedAnswerError: there is none, so nobody can tell which candles were closed.
         """
         try:
-            moments = [parsedate_to_datetime(head.get("date", "")) for head in self.heads]
+            moments = [parsedate_to_datetime(answer.head.get("date", "")) for answer in self.answers]
         except ValueError as error:
             raise MalformedAnswerError("an answer has no time in its header 'Date'") from error
         if not moments:
             raise MalformedAnswerError("nothing was asked, so nothing tells the exchange's clock")
         return min(to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC)) for moment in moments)
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds to wait, by the last answer's head; None when it does not say."""
-        text = self.heads[-1].get("retry-after", "") if self.heads else ""
-        return float(text) if text.strip().isdecimal() else None
 
 
 CALL: Final[ContextVar[Call]] = ContextVar("candle_ccxt_call")

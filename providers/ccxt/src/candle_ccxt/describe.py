@@ -21,6 +21,10 @@ _LISTED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The parts in which exchanges that list in parts do it (``options["fetchMarkets"]["types"]``)."""
 
+MADE_OF_CURRENCIES: Final = frozenset(("bitso", "gemini", "hyperliquid", "kraken", "latoken"))
+"""Whose markets ccxt cannot tell without their currencies (4.5.90): their steps and, of some, their names. With all
+others a listing asks for no currencies, of which nothing is wanted here."""
+
 MANY: Final[Mapping[Kind, str]] = {Kind.TICKERS: "fetchTickers", Kind.ORDERBOOKS: "fetchOrderBooks"}
 """ccxt's name for what asks for many markets at once."""
 
@@ -124,15 +128,30 @@ def tradetypes(exchange: Any) -> tuple[str, ...]:
     return tuple(ours for ours, name in TRADETYPES.items() if exchange.has.get(name)) or ("SPOT",)
 
 
-def parts_to_list(exchange: Any, tradetypes: tuple[str, ...]) -> dict[str, Any]:
-    """The option that keeps a listing to these kinds of market, where the exchange lists in parts; else nothing."""
+def listing_options(exchange: Any, tradetypes: tuple[str, ...]) -> dict[str, Any]:
+    """The options with which a listing asks for the parts that are wanted, for no fees, and for no page again."""
+    found = {}
+    if parts := parts_of(exchange, tradetypes):
+        told = exchange.options["fetchMarkets"]
+        # Most name the parts that are asked for, HTX says of each whether it is.
+        kept = {part: part in parts for part in told["types"]} if isinstance(told["types"], Mapping) else parts
+        found["fetchMarkets"] = {**told, "types": kept, "fetchTickersFees": False}
+    currencies = exchange.options.get("fetchCurrencies")
+    if isinstance(currencies, Mapping) and "webApiRetries" in currencies:
+        found["fetchCurrencies"] = {**currencies, "webApiRetries": 1}
+    return found
+
+
+def parts_of(exchange: Any, tradetypes: tuple[str, ...]) -> list[str]:
+    """The parts in which these kinds of market are listed; none where some come only with all that it has."""
     told = exchange.options.get("fetchMarkets")
     parts = told.get("types") if isinstance(told, Mapping) else None
-    if not isinstance(parts, list):
-        return {}
-    wanted = {part for one in tradetypes for part in _LISTED[one]}
-    kept = [part for part in parts if part in wanted]
-    return {"fetchMarkets": {**told, "types": kept}} if kept else {}
+    if isinstance(parts, Mapping):
+        # MEXC has a tree of them, which ccxt never reads.
+        flat = all(isinstance(asked, bool) for asked in parts.values())
+        parts = [part for part, asked in parts.items() if asked] if flat else None
+    found = {one: [part for part in parts or () if part in _LISTED[one]] for one in tradetypes}
+    return list(dict.fromkeys(part for some in found.values() for part in some)) if all(found.values()) else []
 
 
 def page_size(exchange: Any, tradetypes: tuple[str, ...]) -> int:

@@ -11,7 +11,7 @@ from typing import Final
 
 import aiohttp
 
-from candle_ccxt.calls import Call
+from candle_ccxt.calls import Answer
 from candle_hookspecs import (
     AuthenticationError,
     BadRequestError,
@@ -46,11 +46,10 @@ BY_NAME: Final[tuple[tuple[str, type[ProviderError]], ...]] = (
 
 
 @contextmanager
-def translated(call: Call, what: object) -> Iterator[None]:
+def translated(what: object) -> Iterator[None]:
     """Turn what ccxt raises into our errors.
 
     Args:
-        call: whose answers tell the status and the wait.
         what: was asked, for the message.
     """
     from ccxt.base.errors import BaseError
@@ -58,7 +57,7 @@ def translated(call: Call, what: object) -> Iterator[None]:
     try:
         yield
     except BaseError as error:
-        raise error_for(error, call, what) from error
+        raise error_for(error, what) from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise TransientError(f"{what}: {str(error) or type(error).__name__}") from error
     except CandleError:
@@ -67,14 +66,16 @@ def translated(call: Call, what: object) -> Iterator[None]:
         raise MalformedAnswerError(f"ccxt cannot read the answer to {what}: {type(error).__name__}: {error}") from error
 
 
-def error_for(error: Exception, call: Call, what: object) -> ProviderError:
-    """The error of our tree for one of ccxt's."""
-    status = call.statuses[-1] if call.statuses else 0
+def error_for(error: Exception, what: object) -> ProviderError:
+    """The error of our tree for one of ccxt's; the answer that it came with, if any, is its `answer`."""
+    answer: Answer | None = vars(error).get("answer")
+    status = answer.status if answer else 0
     kind = _kind(error, status)
-    text = f"{what}: {str(error)[:300]} ({type(error).__name__})"
+    text = f"{what}: {str(error)[:300]} ({type(error).__name__}"
+    text += f", {status} from {answer.url[:200]})" if answer and answer.url not in text else ")"
     if kind is RateLimitedError:
         banned = status == 418
-        wait = call.retry_after
+        wait = answer.retry_after if answer else None
         return RateLimitedError(text, retry_after=(BAN if banned else PAUSE) if wait is None else wait, banned=banned)
     return kind(text)
 

@@ -9,10 +9,14 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from candle_ccxt.calls import CALL
+from candle_ccxt.calls import CALL, Answer
 from candle_hookspecs import Account, MalformedAnswerError, PluginContext, TransientError
 
 _cost: Final[ContextVar[float]] = ContextVar("candle_ccxt_cost", default=1.0)
+_page: Final[ContextVar[bool]] = ContextVar("candle_ccxt_page", default=False)
+"""Whether it is a page for people that is asked for."""
+_answer: Final[ContextVar[Answer | None]] = ContextVar("candle_ccxt_answer", default=None)
+"""What came of the request. ccxt asks for the parts of a listing side by side, each in a task of its own."""
 
 
 def metered(base: type[Any], context: PluginContext) -> type[Any]:
@@ -24,7 +28,7 @@ def metered(base: type[Any], context: PluginContext) -> type[Any]:
     """
 
     class Metered(base):  # type: ignore[misc]  # a class that only ccxt knows
-        """`base`, paying for what it sends; its own throttle is off.
+        """`base`, paying for what it sends; its own throttle is off, and keys are hidden from all but what signs.
 
         Attributes:
             most_at_once: what may be spent in one part.
@@ -32,23 +36,43 @@ def metered(base: type[Any], context: PluginContext) -> type[Any]:
 
         most_at_once = 1.0
 
+        def sign(self, *arguments: Any, **named: Any) -> Any:
+            """Make the request of a route, with the keys at hand: a private one cannot be had without.
+
+            Nowhere else does ccxt find any. With keys it asks for more than is wanted (currencies, margin, the kind of
+            account), signed, so that a key that is refused would break what anybody may ask for.
+            """
+            keys = _keys(context.account)
+            self.__dict__.update(keys)
+            try:
+                return super().sign(*arguments, **named)
+            finally:
+                for name in keys:
+                    self.__dict__.pop(name, None)
+
         async def fetch2(
-            self, path: str, api: Any = "public", method: str = "GET", params: Any = None, config: Any = None
+            self, path: str, api: Any = ("public",), method: str = "GET", params: Any = None, config: Any = None
         ) -> Any:
             """Send a request of ccxt's description; here its cost is known."""
             params, config = params or {}, config or {}
-            token = _cost.set(float(self.calculate_rate_limiter_cost(api, method, path, params, config)))
+            cost = _cost.set(float(self.calculate_rate_limiter_cost(api, method, path, params, config)))
+            page = _page.set(api[0].startswith("web"))
             try:
                 return await super().fetch2(path, api, method, params, config)
             finally:
-                _cost.reset(token)
+                _page.reset(page)
+                _cost.reset(cost)
 
         async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
             """Send any request at all, once it is paid for."""
             await CALL.get().pay(_cost.get(), context.budget, self.most_at_once)
-            answer = await super().fetch(url, method, headers, body)
-            context.logger.debug("%s %s: %s", method, url, CALL.get().statuses[-1:])
-            if not isinstance(answer, (list, dict)):
+            _answer.set(None)
+            try:
+                answer = await super().fetch(url, method, headers, body)
+            except Exception as error:
+                vars(error)["answer"] = _answer.get()  # for `candle_ccxt.errors`
+                raise
+            if not isinstance(answer, (list, dict)) and not _page.get():
                 raise MalformedAnswerError(f"{_place(url)} did not answer in JSON: {str(answer)[:100]!r}")
             return answer
 
@@ -57,7 +81,8 @@ def metered(base: type[Any], context: PluginContext) -> type[Any]:
             response_body: str, request_headers: Any, request_body: Any,
         ) -> str:  # fmt: skip
             """Keep the head of the answer for the call that it belongs to."""
-            CALL.get().hear(code, response_headers, response_body)
+            _answer.set(CALL.get().hear(url, code, response_headers, response_body))
+            context.logger.debug("%s %s: %s", method, url, code)
             body: str = super().on_rest_response(
                 code, reason, url, method, response_headers, response_body, request_headers, request_body
             )
@@ -122,15 +147,20 @@ def _exact() -> bool:
     return call is not None and call.exact
 
 
-def configuration(timeout: float, options: Mapping[str, Any], account: Account | None = None) -> dict[str, Any]:
-    """What the class is built with; of an account its keys, by ccxt's names of them.
+def _keys(account: Account | None) -> dict[str, str]:
+    """Those of an account, by ccxt's names of them."""
+    keys = (account.api_key, account.api_secret, account.passphrase) if account else ()
+    named = zip(("apiKey", "secret", "password"), keys, strict=False)
+    return {name: key.get_secret_value() for name, key in named if key is not None}
+
+
+def configuration(timeout: float, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the class is built with.
 
     Nothing is sent twice, nothing waits but at our gate, and no answer's body is kept alive. Numbers stay floats but in
     exact calls: ccxt compares and adds those of markets here and there, and cannot read its own Decimals again.
     """
-    keys = (account.api_key, account.api_secret, account.passphrase) if account else ()
-    named = zip(("apiKey", "secret", "password"), keys, strict=False)
-    return {name: key.get_secret_value() for name, key in named if key is not None} | {
+    return {
         "enableRateLimit": False,
         "timeout": int(timeout * 1000),
         "enableLastHttpResponse": False,

@@ -78,7 +78,7 @@ class CcxtProvider:
         if self._id == OWN_NAME:
             self.capabilities = describe.nothing()
             return
-        exchange = metered(load(self._id), context)(configuration(settings.timeout, settings.options, context.account))
+        exchange = metered(load(self._id), context)(configuration(settings.timeout, settings.options))
         if not exchange.has.get("fetchOHLCV") or not describe.timeframes(exchange):
             raise ConfigError(
                 f"ccxt has no candles of {self._id!r}; name an exchange whose `has['fetchOHLCV']` is true"
@@ -90,10 +90,13 @@ class CcxtProvider:
             exchange, self._paging, self._most, self._trade_way.most, self._tradetypes
         )
         exchange.most_at_once = self.capabilities.limits[0].amount
-        exchange.options.update(describe.parts_to_list(exchange, self._tradetypes))
+        apart = self._tradetypes if describe.parts_of(exchange, self._tradetypes) else ()
+        exchange.options.update(describe.listing_options(exchange, self._tradetypes))
+        if self._id not in describe.MADE_OF_CURRENCIES:
+            exchange.has["fetchCurrencies"] = False
         if settings.rest_url is not None:
             exchange.urls["api"] = redirected(exchange.urls["api"], str(settings.rest_url))
-        self._there = Site(exchange, context, self._id)
+        self._there = Site(exchange, context, self._id, apart)
 
     # ── market data ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,7 +1,7 @@
 """An exchange as ccxt asks it: one instance of its class, one session, its listing, and its errors as ours."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,7 +10,15 @@ import aiohttp
 from candle_ccxt.calls import COST, Call, calling
 from candle_ccxt.errors import PAUSE, translated
 from candle_ccxt.exchange import session
-from candle_hookspecs import FetchRequest, Market, MarketGoneError, PluginContext, RateLimitedError
+from candle_hookspecs import (
+    AuthenticationError,
+    BadRequestError,
+    FetchRequest,
+    Market,
+    MarketGoneError,
+    PluginContext,
+    RateLimitedError,
+)
 
 
 class Site:
@@ -20,11 +28,13 @@ class Site:
         ccxt: an instance of ccxt's class, made by `candle_ccxt.exchange`.
         context: whose clock and budget.
         name: ccxt's id, for messages.
+        apart: the kinds of market that are asked for, if each is listed by requests of its own.
     """
 
-    def __init__(self, ccxt: Any, context: PluginContext, name: str) -> None:
+    def __init__(self, ccxt: Any, context: PluginContext, name: str, apart: Sequence[str] = ()) -> None:
         self.ccxt = ccxt
         self.name = name
+        self._apart = apart
         self._context = context
         self._listed_at: int | None = None
         self._listing = asyncio.Lock()
@@ -50,7 +60,7 @@ class Site:
     @contextmanager
     def asked(self, request: FetchRequest, *, exact: bool = False) -> Iterator[Call]:
         """A call on the kernel's account."""
-        with calling(request.costs.get(COST, 0), exact=exact) as call, translated(call, request):
+        with calling(request.costs.get(COST, 0), exact=exact) as call, translated(request):
             yield call
 
     @contextmanager
@@ -58,7 +68,7 @@ class Site:
         """A call on our own account: a pause that the exchange wants holds for all."""
         with calling() as call:
             try:
-                with translated(call, f"{what} at {self.name}"):
+                with translated(f"{what} at {self.name}"):
                     yield call
             except RateLimitedError as error:
                 self._context.budget.pause(error.retry_after or PAUSE)
@@ -78,9 +88,18 @@ class Site:
                 await self._list()
 
     async def _list(self) -> Call:
-        with self.own("its markets") as call:
-            await self.open.load_markets(reload=True)
-            self._listed_at = self._context.clock.now()
+        try:
+            with self.own("its markets") as call:
+                await self.open.load_markets(reload=True)
+        except (BadRequestError, AuthenticationError) as error:
+            if len(self._apart) < 2:
+                raise
+            # Futures are not for every country.
+            raise type(error)(
+                f"{error}; its {', '.join(self._apart)} markets are asked for apart: where some are refused, name in "
+                f'[providers.{self._context.name}] those to have, as in tradetypes = ["{self._apart[0]}"]'
+            ) from error
+        self._listed_at = self._context.clock.now()
         return call
 
     def listed_within(self, age: int) -> bool:
