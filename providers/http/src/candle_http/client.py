@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import aiohttp
-
-from candle_hookspecs import Costs, LimitFeedback, PluginContext, ProviderError, RateLimitedError, TransientError
+from candle_hookspecs import Costs, LimitFeedback, PluginContext, ProviderError, RateLimitedError
 from candle_http.answers import Answer, Refusal, moment_of
 from candle_http.refusals import error_for
+
+if TYPE_CHECKING:
+    from candle_http.session import Session
 
 Headers: TypeAlias = Mapping[str, str]
 Feedback: TypeAlias = Callable[[Headers], LimitFeedback]
@@ -45,11 +46,11 @@ class Client:
         feedback: Feedback | None = None,
     ) -> None:
         self._url = url.rstrip("/")
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._timeout = timeout
         self._context = context
         self._refuse = refuse
         self._feedback = feedback or used_in({})
-        self._session: aiohttp.ClientSession | None = None
+        self._session: Session | None = None
 
     async def get(self, path: str, parameters: Mapping[str, str | int] | None = None) -> Answer:
         """Send one request that the kernel has paid for; nothing is repeated and no redirection followed.
@@ -58,19 +59,13 @@ class Client:
             TransientError: the connection failed, took too long or was cut.
             ProviderError: what `refuse` makes of a refusal.
         """
-        try:
-            async with self._opened().get(self._url + path, params=parameters, allow_redirects=False) as response:
-                body = await response.read()
-        except TimeoutError as error:
-            raise TransientError(f"{self._url}{path} did not answer within {self._timeout.total} s") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise TransientError(f"{self._url}{path}: {_told(error)}") from error
+        reply = await self._opened().get(self._url + path, parameters)
         told = dict(parameters or {})
-        self._context.logger.debug("GET %s%s: %s, %s bytes", path, told, response.status, len(body))
-        if response.status != 200:
-            raise self._refuse(Refusal(response.status, body, response.headers))
-        feedback = replace(self._feedback(response.headers), server_time=moment_of(response.headers))
-        return Answer(body, response.content_length or len(body), response.headers, feedback)
+        self._context.logger.debug("GET %s%s: %s, %s bytes", path, told, reply.status, len(reply.body))
+        if reply.status != 200:
+            raise self._refuse(Refusal(reply.status, reply.body, reply.headers))
+        feedback = replace(self._feedback(reply.headers), server_time=moment_of(reply.headers))
+        return Answer(reply.body, reply.size, reply.headers, feedback)
 
     async def get_own(self, path: str, parameters: Mapping[str, str | int] | None = None, *, costs: Costs) -> Answer:
         """Send one request on the plugin's own account: it passes the budget's gate, which hears what came of it.
@@ -94,22 +89,9 @@ class Client:
         if session is not None:
             await session.close()
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _opened(self) -> "Session":
         if self._session is None:
-            # The kernel decides how many requests are under way; a second bound here would only hide it.
-            self._session = aiohttp.ClientSession(
-                timeout=self._timeout, connector=aiohttp.TCPConnector(limit=0), middlewares=(_once,)
-            )
+            from candle_http.session import Session  # not before: who only looks at what is stored asks nobody
+
+            self._session = Session(self._timeout)
         return self._session
-
-
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending a GET a second time, unasked and uncounted, when a kept connection breaks."""
-    try:
-        return await handler(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise TransientError(f"{request.url.with_query(None)}: {_told(error)}") from error
-
-
-def _told(error: Exception) -> str:
-    return str(error) or type(error).__name__

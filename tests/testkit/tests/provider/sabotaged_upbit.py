@@ -115,7 +115,7 @@ class TestNamesAnOrigin(Sabotaged):
 
     class provider(UpbitProvider):
         async def candle_fetch(self, request: FetchRequest) -> Page:
-            self._client._opened().headers["Origin"] = "https://example.com"
+            self._client._opened()._session.headers["Origin"] = "https://example.com"
             return await super().candle_fetch(request)
 
 
