@@ -33,6 +33,15 @@ def test_what_is_installed_is_found_and_not_imported(install: Install) -> None:
     assert str(found[0]) == "provider 'example' of candle-example 1.0 (example_plugin:Plugin)"
 
 
+def test_a_family_is_told_from_an_exchange(install: Install) -> None:
+    points = "[candle.providers]\nkraken = p:P\nmany = p:P\n[candle.storage]\nmany = p:P\n[candle.families]\nmany = p:P"
+    install("candle-example", points)
+    found = [plugin for plugin in installed_plugins() if plugin.distribution == "candle-example"]
+    assert [(str(one.kind), one.name, one.family) for one in found] == [
+        ("provider", "kraken", False), ("provider", "many", True), ("storage", "many", False),
+    ]  # fmt: skip
+
+
 def test_a_class_is_imported_when_asked_for(install: Install) -> None:
     install("candle-example", EXAMPLE, example_plugin="class Plugin: answer = 42")
     assert find_plugin(PluginKind.STORAGE, "example").load().answer == 42

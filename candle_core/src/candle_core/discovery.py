@@ -16,6 +16,7 @@ from typing import Any, Final
 from candle_hookspecs import (
     COMMANDS_GROUP,
     EXTENSIONS_GROUP,
+    FAMILIES_GROUP,
     PROVIDERS_GROUP,
     STORAGE_GROUP,
     BrokenPluginError,
@@ -43,13 +44,18 @@ _GROUPS: Final = {
 
 @dataclass(frozen=True, slots=True, order=True)
 class InstalledPlugin:
-    """An entry point of an installed distribution."""
+    """An entry point of an installed distribution.
+
+    Attributes:
+        family: a provider for many exchanges, none of which has this name.
+    """
 
     kind: PluginKind
     name: str
     distribution: str
     version: str
     value: str
+    family: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name!r} of {self.distribution} {self.version} ({self.value})"
@@ -79,8 +85,16 @@ def installed_plugins() -> tuple[InstalledPlugin, ...]:
     for distribution in distributions():
         points = [point for point in distribution.entry_points if point.group in _GROUPS]
         if points and (name := _name(distribution)) and (key := re.sub(r"[-_.]+", "-", name).lower()) not in found:
+            families = distribution.entry_points.select(group=FAMILIES_GROUP).names
             found[key] = [
-                InstalledPlugin(_GROUPS[point.group], point.name, name, distribution.version, point.value)
+                InstalledPlugin(
+                    kind := _GROUPS[point.group],
+                    point.name,
+                    name,
+                    distribution.version,
+                    point.value,
+                    kind is PluginKind.PROVIDER and point.name in families,
+                )
                 for point in points
             ]
     return tuple(sorted(itertools.chain.from_iterable(found.values())))

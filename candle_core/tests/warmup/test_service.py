@@ -125,6 +125,7 @@ def test_the_supported_exchanges_are_read_from_metadata_alone(town: Any) -> None
     assert (details["moon"]["success"], details["moon"]["error_type"]) == (False, "MissingPluginError")
     assert "pip install candle-moon" in details["moon"]["error"]
     assert {"town", "fair", "harbour", "village", "plain", "nasdaq"} <= set(result["refreshed_exchanges"])
+    assert not {"stocks", "ccxt"} & set(details), "these are no exchanges, whatever is asked by their help"
     kept = packed["value"]
     assert kept["version"] == 1
     assert sorted(kept["exchanges"]) == result["refreshed_exchanges"]

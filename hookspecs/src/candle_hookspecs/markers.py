@@ -19,3 +19,8 @@ PROVIDERS_GROUP: Final = "candle.providers"
 STORAGE_GROUP: Final = "candle.storage"
 EXTENSIONS_GROUP: Final = "candle.extensions"
 COMMANDS_GROUP: Final = "candle.commands"
+FAMILIES_GROUP: Final = "candle.families"
+"""Providers whose own name is no exchange's: each stands under the names of exchanges by tables with ``plugin = …``.
+
+They are named here again, beside `PROVIDERS_GROUP`.
+"""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from candle_core.config import AccountTable, Config
+from candle_core.discovery import PluginKind, installed_plugins
 from candle_hookspecs import Account, BadInputError, ConfigError
 
 
@@ -36,6 +37,13 @@ def by_exchange(config: Config) -> dict[str, tuple[str, ...]]:
         if account.active:
             found[account.exchange] = (*found.get(account.exchange, ()), account.name)
     return found
+
+
+def supported(config: Config) -> list[str]:
+    """The exchanges that can be asked, in lower case: those that plugins stand for, and those that are configured."""
+    installed = installed_plugins()
+    own = {one.name for one in installed if one.kind is PluginKind.PROVIDER and not one.family}
+    return sorted({*own, *config.providers, *by_exchange(config)})
 
 
 def account_of(config: Config, account: Account | str) -> str:

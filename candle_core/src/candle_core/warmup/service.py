@@ -4,8 +4,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from candle_core.directory.form import SUPPORTED, encode_supported
-from candle_core.discovery import PluginKind, find_plugin, installed_plugins
-from candle_core.warmup.choice import account_of, by_exchange
+from candle_core.discovery import PluginKind, find_plugin
+from candle_core.warmup.choice import account_of, by_exchange, supported
 from candle_hookspecs import Account, PluginError
 
 if TYPE_CHECKING:
@@ -90,9 +90,8 @@ class ExchangeService:
         began = time.perf_counter()
         kernel = self._candles.kernel
         tables, accounts = kernel.config.providers, by_exchange(kernel.config)
-        installed = [plugin.name for plugin in installed_plugins() if plugin.kind is PluginKind.PROVIDER]
         details: dict[str, dict[str, Any]] = {}
-        for name in sorted({*installed, *tables, *accounts}):
+        for name in supported(kernel.config):
             table = kernel.config.provider(name)
             details[name] = {
                 **_installed(table.plugin),
