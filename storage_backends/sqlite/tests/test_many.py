@@ -1,10 +1,14 @@
 """More symbols than one statement takes parameters for."""
 
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, event
 
-from candle_hookspecs import LoadRead, Registration, SaveReceipt, SaveWrite, SymbolQuery
+from candle_hookspecs import CoverageQuery, LoadRead, Registration, SaveReceipt, SaveWrite, SymbolQuery
 from candle_sqlite import SqliteStorage
 from candle_testkit.contracts.storage.harness import answer, candles, market, slot, span
 
@@ -63,3 +67,24 @@ def test_what_is_stored_of_many_symbols_is_asked_for_at_once(storage: SqliteStor
     one = statements(SymbolQuery(statistics=True, coverage=True, base="B7", timeframe="1m"), 1)
     assert statements(SymbolQuery(statistics=True, coverage=True), 601) == one
     assert statements(SymbolQuery(statistics=True), 601) < one
+
+
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """Threads take turns after every few steps, so that they meet in the middle of things."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_threads_that_meet_new_symbols_do_not_trip_over_each_other(storage: SqliteStorage) -> None:
+    listed = [market(f"B{number}") for number in range(1_500)]
+    storage.candle_register([Registration(market=one, timeframes=("1m",)) for one in listed])
+
+    def facts(number: int) -> int:
+        return len(storage.candle_coverage(CoverageQuery(symbol=listed[number].symbol("1m"))))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(facts, range(len(listed)))) == {0}

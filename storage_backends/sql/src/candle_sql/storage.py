@@ -137,7 +137,7 @@ class SqlStorage(ABC):
             UnknownSymbolError: one of them was never registered.
         """
         asked = set(wanted)
-        if unseen := asked - self._numbers.keys():
+        if unseen := {symbol for symbol in asked if symbol not in self._numbers}:  # others may be adding to them
             self._numbers |= catalogue.numbers(connection, unseen)
         for symbol in asked:
             if symbol not in self._numbers:
