@@ -58,6 +58,13 @@ def test_no_plugin_and_nothing_heavy_is_loaded(tmp_path: Path, arguments: list[s
     assert outcome.modules & (HEAVY | PLUGINS) == set()
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]], ids=" ".join)
+def test_who_has_not_chosen_a_command_does_not_wait_for_the_contract(tmp_path: Path, arguments: list[str]) -> None:
+    modules = run(tmp_path, *arguments).modules
+    assert "candle_core" in modules
+    assert modules & {"candle_hookspecs", "numpy", "pydantic"} == set()
+
+
 def test_help_and_plugins_speak(tmp_path: Path) -> None:
     assert "collect" in run(tmp_path, "--help").output
     assert "candle-binance" in run(tmp_path, "plugins").output

@@ -65,8 +65,8 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does it, but a misspelled name is met with the nearest one."""
-        names = self.list_commands(ctx)
-        if args[0] not in names and not args[0].startswith("-") and not ctx.resilient_parsing:
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-") and not ctx.resilient_parsing:
+            names = self.list_commands(ctx)
             near = difflib.get_close_matches(args[0], names, n=1)
             advice = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"
             ctx.fail(f"no command {args[0]!r}; {advice}")
@@ -131,11 +131,14 @@ def run(words: Sequence[str]) -> int:
 
 
 def _foreign_commands() -> dict[str, str]:
-    """Name → distribution and version of the commands that other distributions add."""
-    from candle_core.discovery import PluginKind, installed_plugins
+    """Name → distribution and version of the commands that other distributions add.
 
-    found = [plugin for plugin in installed_plugins() if plugin.kind is PluginKind.COMMAND]
-    return {plugin.name: f"{plugin.distribution} {plugin.version}" for plugin in found if plugin.name not in COMMANDS}
+    Not by `discovery`, which imports the contract, and with it numpy and pydantic: this is for who has not chosen yet.
+    """
+    from importlib.metadata import entry_points
+
+    homes = {point.name: point.dist for point in entry_points(group="candle.commands") if point.name not in COMMANDS}
+    return {name: f"{home.name} {home.version}" for name, home in sorted(homes.items()) if home is not None}
 
 
 def _load_foreign(name: str) -> object:
