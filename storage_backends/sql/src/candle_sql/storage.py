@@ -2,23 +2,20 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
-import numpy as np
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, func, select
 
 from candle_hookspecs import (
     IN_FLIGHT,
-    PRICE_COLUMNS,
     Action,
     ActionQuery,
     Answer,
     BadInputError,
     Coverage,
     CoverageQuery,
-    CoverageState,
     Forget,
     LoadRead,
     MaintenanceReport,
@@ -28,7 +25,6 @@ from candle_hookspecs import (
     Registration,
     SaveReceipt,
     SaveWrite,
-    Span,
     StorageError,
     StorageStatus,
     Symbol,
@@ -36,16 +32,23 @@ from candle_hookspecs import (
     SymbolRecord,
     UnknownSymbolError,
     hookimpl,
-    iso,
 )
 from candle_sql import actions, catalogue, execution, facts, status
-from candle_sql.facts import Fact, Standing
 from candle_sql.found import Found
 from candle_sql.merge import Merge
 from candle_sql.migrations import MIGRATIONS, Migration
 from candle_sql.statements import Columns, answers, fetch, known, within
-from candle_sql.tables import candle_extras, candles, revision_extras, revisions, sources, symbols
+from candle_sql.tables import candles
 from candle_sql.upkeep import STEP, Step
+from candle_sql.writing import (
+    Ledger,
+    SourceIds,
+    add_sources,
+    forget_candles,
+    new_sources,
+    refuse_unknown_prices,
+    stored_sources,
+)
 
 
 class SqlStorage(ABC):
@@ -153,39 +156,32 @@ class SqlStorage(ABC):
         """Commit candles and the facts that prove them, in one transaction."""
         receipt = SaveReceipt()
         for answer in write.answers:
-            _refuse_unknown_prices(answer)
+            refuse_unknown_prices(answer)
         if not write.answers:
             return receipt
         with self._write() as connection:
             ids = self._resolve(connection, (answer.symbol for answer in write.answers))
             self._lock(connection, set(ids.values()))
             sources = self._sources(connection, write)
-            ledger = _Ledger(connection, write, ids, sources)
-            in_order = sorted(write.answers, key=lambda answer: ids[answer.symbol])  # of the key
-            merges = [ledger.admit(answer) for answer in in_order]
+            ledger = Ledger(connection, write, ids, sources)
+            by_key = sorted(write.answers, key=lambda answer: ids[answer.symbol])
+            merges = [ledger.admit(answer) for answer in by_key]
             for merge, done in zip(merges, self._merge_all(connection, merges), strict=True):
                 ledger.count(merge.symbol_id, done)
                 receipt += done
-            ledger.commit()
+            ledger.write()
             if actions.pending(connection, write.answers, ids):
-                self._lock(connection, ())  # symbols of one market share them
+                self._lock(connection, ())  # symbols of one market share them, so others may have saved some
                 actions.save(connection, actions.pending(connection, write.answers, ids), sources)
         return receipt
 
-    def _sources(self, connection: Connection, write: SaveWrite) -> dict[tuple[str, int], int]:
-        """Ids by name and rank, those of the write added.
-
-        A source that changes its rank gets another id, so that what is stored keeps the rank it was given with.
-        """
-        wanted = {(answer.source, answer.rank) for answer in write.answers}
-        wanted |= {(fact.source, answer.rank) for answer in write.answers for fact in answer.coverage}
-        found = _known_sources(connection)
-        if wanted - found.keys():
+    def _sources(self, connection: Connection, write: SaveWrite) -> SourceIds:
+        """The sources, those of the write added."""
+        found = stored_sources(connection)
+        if new_sources(write, found):
             self._lock(connection, ())
-            found = _known_sources(connection)
-        if fresh := sorted(wanted - found.keys()):
-            connection.execute(insert(sources), [{"name": name, "rank": rank} for name, rank in fresh])
-            found = _known_sources(connection)
+            add_sources(connection, new_sources(write, stored_sources(connection)))  # others may have added some
+            found = stored_sources(connection)
         return found
 
     @hookimpl
@@ -226,16 +222,7 @@ class SqlStorage(ABC):
             symbol_id = self._number(connection, forget.symbol)
             self._lock(connection, (symbol_id,))
             facts.cut(connection, symbol_id, forget)
-            if not forget.candles:
-                return 0
-            replaced = within(revisions, symbol_id, forget.span)
-            numbers = select(revisions.c.id).where(replaced)
-            connection.execute(delete(revision_extras).where(revision_extras.c.revision_id.in_(numbers)))
-            connection.execute(delete(revisions).where(replaced))
-            connection.execute(delete(candle_extras).where(within(candle_extras, symbol_id, forget.span)))
-            deleted = connection.execute(delete(candles).where(within(candles, symbol_id, forget.span))).rowcount
-            _count(connection, {symbol_id: (-deleted, 0)})
-            return deleted
+            return forget_candles(connection, symbol_id, forget.span) if forget.candles else 0
 
     # ── tables of the user's own ────────────────────────────────────────────────────────────────────────────────────
 
@@ -296,86 +283,3 @@ class SqlStorage(ABC):
                 return StorageStatus(place=self.place)
             size, details = self._measure(connection)
             return status.read(connection, self.migrations, self.place, size, details)
-
-
-class _Ledger:
-    """What a save must know besides the rows, read once for all answers and written once at the end."""
-
-    def __init__(
-        self, connection: Connection, write: SaveWrite, ids: dict[Symbol, int], sources: Mapping[tuple[str, int], int]
-    ) -> None:
-        self._connection = connection
-        self._ids = ids
-        self._sources = sources
-        moments = [answer.answered_at for answer in write.answers]
-        moments += [fact.answered_at for answer in write.answers for fact in answer.coverage]
-        self._standing = facts.since(connection, set(ids.values()), min(moments))
-        self._known = {standing.fact for group in self._standing.values() for standing in group}
-        self._fresh: set[Fact] = set()
-        self._receipts: dict[int, SaveReceipt] = {}
-
-    def admit(self, answer: Answer) -> Merge:
-        """The answer with its standing; its facts count for those that are admitted after it."""
-        symbol_id = self._ids[answer.symbol]
-        merge = Merge(
-            symbol_id=symbol_id,
-            source_id=self._sources[answer.source, answer.rank],
-            answer=answer,
-            settling=self._settling(symbol_id, answer),
-        )
-        for fact in answer.coverage:
-            source_id = self._sources[fact.source, answer.rank]
-            row = Fact(
-                symbol_id, *_bounds(fact.span), source_id, fact.state.value, fact.evidence.value, fact.answered_at
-            )
-            self._standing[symbol_id].append(Standing(row, answer.rank))
-            self._fresh.add(row)
-        return merge
-
-    def _settling(self, symbol_id: int, answer: Answer) -> tuple[Standing, ...]:
-        """The facts of later answers, the earliest first."""
-        moment = (answer.answered_at, answer.rank)
-        later = (one for one in self._standing[symbol_id] if one.moment > moment)
-        answered = (one for one in later if one.fact.state == CoverageState.ANSWERED.value)
-        return tuple(sorted(answered, key=lambda one: one.moment))
-
-    def count(self, symbol_id: int, receipt: SaveReceipt) -> None:
-        self._receipts[symbol_id] = self._receipts.get(symbol_id, SaveReceipt()) + receipt
-
-    def commit(self) -> None:
-        facts.add(self._connection, self._fresh - self._known)
-        _count(self._connection, {number: (one.inserted, one.revised) for number, one in self._receipts.items()})
-
-
-def _bounds(span: Span) -> tuple[int, int]:
-    return span.start, span.end
-
-
-def _known_sources(connection: Connection) -> dict[tuple[str, int], int]:
-    return {(row.name, row.rank): row.id for row in connection.execute(select(sources))}
-
-
-def _count(connection: Connection, changes: Mapping[int, tuple[int, int]]) -> None:
-    """Add to what is counted of symbols: candles and revisions by symbol id."""
-    counted = {
-        symbols.c.candle_count: symbols.c.candle_count + bindparam("_candles"),
-        symbols.c.revision_count: symbols.c.revision_count + bindparam("_revisions"),
-    }
-    rows = [
-        {"_symbol_id": symbol_id, "_candles": candles, "_revisions": revisions}
-        for symbol_id, (candles, revisions) in changes.items()
-        if candles or revisions
-    ]
-    if rows:
-        connection.execute(update(symbols).where(symbols.c.id == bindparam("_symbol_id")).values(counted), rows)
-
-
-def _refuse_unknown_prices(answer: Answer) -> None:
-    for name in (*PRICE_COLUMNS, "volume"):
-        unknown = np.isnan(getattr(answer.batch, name))
-        if unknown.any():
-            moment = iso(int(answer.batch.open_time[unknown.argmax()]))
-            raise BadInputError(
-                f"{str(answer.symbol)!r} has no {name!r} at {moment!r}: only the optional columns may be unknown; "
-                "drop the row or ask again"
-            )
