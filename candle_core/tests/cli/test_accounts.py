@@ -39,17 +39,17 @@ def test_it_shows_where_each_key_is_kept(candle: Candle, accounts: Path) -> None
     assert outcome.code == 0
     assert [line.split("  ")[0] for line in outcome.out.splitlines()] == ["account", "main", "main", "spare", "old"]
     rows = [[cell.strip() for cell in line.split("  ") if cell] for line in outcome.out.splitlines()]
-    assert rows[1] == ["main", "binance", "yes", "api_key", "env BINANCE_KEY", "yes", "-"]
-    assert rows[2] == ["main", "binance", "yes", "api_secret", "file secret.txt", "yes", "-"]
-    assert rows[3][:3] == ["spare", "binance", "yes, not used"]
-    assert rows[4][:6] == ["old", "upbit", "no", "api_key", "env NO_SUCH_KEY", "no"]
+    assert rows[1] == ["main", "BINANCE", "yes", "api_key", "env BINANCE_KEY", "yes", "-"]
+    assert rows[2] == ["main", "BINANCE", "yes", "api_secret", "file secret.txt", "yes", "-"]
+    assert rows[3][:3] == ["spare", "BINANCE", "yes, not used"]
+    assert rows[4][:6] == ["old", "UPBIT", "no", "api_key", "env NO_SUCH_KEY", "no"]
     assert KEY not in outcome.out + outcome.err
 
 
 def test_as_a_document(candle: Candle, accounts: Path) -> None:
     outcome = candle("accounts", "--json")
     main, spare, old = outcome.document["accounts"]
-    assert (main["name"], main["exchange"], main["active"], main["used"]) == ("main", "binance", True, True)
+    assert (main["name"], main["exchange"], main["active"], main["used"]) == ("main", "BINANCE", True, True)
     assert main["keys"][0] == {
         "key": "api_key", "kept": "env", "name": "BINANCE_KEY", "user": None, "found": True, "error": None,
     }  # fmt: skip

@@ -31,7 +31,7 @@ def accounts(session: Session) -> int:
 
 def _rows(found: "list[AccountState]") -> Iterator[tuple[Cell, ...]]:
     for account in found:
-        head = (account.name, account.exchange, _active(account))
+        head = (account.name, account.exchange.upper(), _active(account))
         for key in account.keys:
             yield (*head, key.key, _kept(key), "yes" if key.found else "no", key.error or None)
         if not account.keys:
@@ -59,4 +59,4 @@ def _document(account: "AccountState") -> dict[str, object]:
         }
         for key in account.keys
     ]
-    return fields_of(account) | {"keys": keys}
+    return fields_of(account) | {"exchange": account.exchange.upper(), "keys": keys}
