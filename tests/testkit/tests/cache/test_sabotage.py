@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from candle_testkit.contracts import cache
-from candle_testkit.contracts.cache import CacheContract
+from candle_testkit.contracts.cache import CacheContract, contests
 
 from .sabotaged import SABOTAGED, HonestCache
 
@@ -15,7 +14,7 @@ CHECKS = sorted(name for name in dir(CacheContract) if name.startswith("test_"))
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "BACK", 0.2)
+    monkeypatch.setattr(contests, "BACK", 0.2)
 
 
 def failures(kind: type[HonestCache], checks: list[str], folder: Path) -> dict[str, BaseException]:

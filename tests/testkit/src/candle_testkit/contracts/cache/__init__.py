@@ -13,21 +13,15 @@ A cache that nobody else sees leaves out `shared`; what its checks need is skipp
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import pytest
 
 from candle_hookspecs import Cache, CacheUnavailableError
+from candle_testkit.contracts.cache.contests import calls, contend, count, until_back
+from candle_testkit.contracts.cache.stage import LONG, SHORT, Stage, check
 
-LONG: Final = 600.0
-"""Seconds that no check takes."""
-SHORT: Final = 0.2
-"""Seconds after which a check looks whether a value has expired."""
-BACK: Final = 15.0
-"""Seconds within which a cache that is there again must answer again."""
 VALUES: Final = {
     "nothing": b"",
     "a zero byte": b"\0",
@@ -58,51 +52,6 @@ KEYS: Final = (
     "x" * 1_000,
 )
 """What others take for a pattern comes first, while what it would meet is there."""
-
-Story = Callable[["CacheContract", "Stage"], Awaitable[None]]
-
-
-class Stage:
-    """One place for caches, and one cache there."""
-
-    def __init__(self, contract: "CacheContract", folder: Path) -> None:
-        self.contract = contract
-        self.folder = folder
-        self._built: list[Cache] = []
-        self.cache = self.build()
-
-    def build(self) -> Cache:
-        """Another cache of the same place."""
-        self._built.append(self.contract.build(self.folder))
-        return self._built[-1]
-
-    def other(self) -> Cache:
-        """The same, where both are to be one."""
-        if not self.contract.shared:
-            pytest.skip("nobody else sees this cache")
-        return self.build()
-
-    async def close(self) -> None:
-        """Close every cache."""
-        for cache in self._built:
-            await self.contract.close(cache)
-
-
-def _check(story: Story) -> Any:
-    """A check from a coroutine, in an event loop of its own: the adopter's pytest needs no plugin for that."""
-
-    def check(self: "CacheContract", tmp_path: Path) -> None:
-        async def play() -> None:
-            stage = Stage(self, tmp_path)
-            try:
-                await story(self, stage)
-            finally:
-                await stage.close()
-
-        asyncio.run(play())
-
-    check.__doc__ = story.__doc__
-    return check
 
 
 class CacheContract:
@@ -137,7 +86,7 @@ class CacheContract:
 
     # ── values ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    @_check
+    @check
     async def test_what_was_put_comes_back(self, stage: Stage) -> None:
         """To the byte, whatever it looks like."""
         for name, value in VALUES.items():
@@ -147,7 +96,7 @@ class CacheContract:
             assert found == value, f"put {value!r} ({name}), got {found!r}"
             assert isinstance(found, bytes), f"{name} is bytes, not {type(found).__name__}"
 
-    @_check
+    @check
     async def test_a_large_value_comes_back_whole(self, stage: Stage) -> None:
         """A listing of many markets is some megabytes."""
         value = random.Random(8).randbytes(LARGE)
@@ -155,7 +104,7 @@ class CacheContract:
         found = await stage.cache.get("large")
         assert found == value, f"{LARGE} bytes became {len(found or b'')}, or others"
 
-    @_check
+    @check
     async def test_what_is_not_there_is_none(self, stage: Stage) -> None:
         """Never there, or no more; to forget it again is no error."""
         assert await stage.cache.get("a") is None, "never put"
@@ -165,7 +114,7 @@ class CacheContract:
         await stage.cache.delete("a")
         assert await stage.cache.get("a") is None, "deleted"
 
-    @_check
+    @check
     async def test_a_later_value_replaces_an_earlier_one_and_its_time(self, stage: Stage) -> None:
         """A shorter value, a longer time; and the other way round."""
         await stage.cache.set("longer", b"long and old", SHORT)
@@ -176,7 +125,7 @@ class CacheContract:
         assert await stage.cache.get("longer") == b"new", "it has the time it was given last"
         assert await stage.cache.get("shorter") is None, "it has the time it was given last"
 
-    @_check
+    @check
     async def test_a_value_expires_when_its_time_is_over_and_not_before(self, stage: Stage) -> None:
         """Times may be parts of a second."""
         await stage.cache.set("short", b"1", SHORT)
@@ -185,7 +134,7 @@ class CacheContract:
         assert await stage.cache.get("short") is None, f"put for {SHORT} s, and there after {2 * SHORT} s"
         assert await stage.cache.get("long") == b"2", f"put for {LONG} s, and gone after {2 * SHORT} s"
 
-    @_check
+    @check
     async def test_a_key_is_but_a_name(self, stage: Stage) -> None:
         """None is another's pattern, prefix, path or spelling."""
         for number, key in enumerate(KEYS):
@@ -198,7 +147,7 @@ class CacheContract:
             left = [other for other in KEYS[number + 1 :] if await stage.cache.get(other) is None]
             assert not left, f"with {key[:40]!r}, {left} went as well"
 
-    @_check
+    @check
     async def test_calls_at_one_time_get_their_own_answers(self, stage: Stage) -> None:
         """Whatever they share below."""
         keys = [f"key {number}" for number in range(50)]
@@ -207,7 +156,7 @@ class CacheContract:
         wrong = [key for key, value in zip(keys * 2, found, strict=True) if value != key.encode() * 1_000]
         assert not wrong, f"got somebody else's answer: {wrong}"
 
-    @_check
+    @check
     async def test_a_call_that_is_given_up_disturbs_no_other(self, stage: Stage) -> None:
         """Its answer may still come, and is then nobody's."""
         await stage.cache.set("large", bytes(LARGE), LONG)
@@ -221,7 +170,7 @@ class CacheContract:
 
     # ── swap ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    @_check
+    @check
     async def test_swap_does_nothing_unless_the_old_value_is_there(self, stage: Stage) -> None:
         """Nothing is None, and an empty value is something."""
         cache = stage.cache
@@ -236,7 +185,7 @@ class CacheContract:
                     assert done is (there == old), f"{case} said {done!r}"
                     assert left == (new if there == old else there), f"{case} left {left!r}"
 
-    @_check
+    @check
     async def test_what_is_swapped_in_has_its_own_time(self, stage: Stage) -> None:
         """A lease: it ends, is renewed, and is not prolonged by those who fail to take it."""
         cache = stage.cache
@@ -250,7 +199,7 @@ class CacheContract:
         assert await cache.get("ends") is None, "a lease ends with its time"
         assert await cache.get("fails") is None, "who fails to take it does not prolong it"
 
-    @_check
+    @check
     async def test_to_swap_what_has_expired_is_to_swap_nothing(self, stage: Stage) -> None:
         """Who held it holds it no more; anybody may take it."""
         await stage.cache.set("lock", b"me", SHORT)
@@ -258,19 +207,19 @@ class CacheContract:
         assert not await stage.cache.swap("lock", b"me", b"me", LONG), "who lost a lease cannot renew it"
         assert await stage.cache.swap("lock", None, b"you", LONG), "what has expired is not there"
 
-    @_check
+    @check
     async def test_of_many_who_swap_one_wins(self, stage: Stage) -> None:
         """And its value is the one that is there."""
-        await _contend([stage.cache])
+        await contend([stage.cache])
 
-    @_check
+    @check
     async def test_nothing_is_lost_between_reading_and_swapping(self, stage: Stage) -> None:
         """Many count one number up, each beginning anew where somebody was faster."""
-        await _count([stage.cache])
+        await count([stage.cache])
 
     # ── several caches ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    @_check
+    @check
     async def test_two_who_share_see_the_same(self, stage: Stage) -> None:
         """What one puts or forgets, the other finds or misses."""
         one, other = stage.cache, stage.other()
@@ -284,15 +233,15 @@ class CacheContract:
         await self.pass_time(2 * SHORT)
         assert await other.get("short") is None, "put for a short time by one, still there for the other"
 
-    @_check
+    @check
     async def test_of_two_who_share_one_wins(self, stage: Stage) -> None:
         """A lock holds for all of them."""
-        await _contend([stage.cache, stage.other()])
-        await _count([stage.cache, stage.other()])
+        await contend([stage.cache, stage.other()])
+        await count([stage.cache, stage.other()])
 
     # ── an end, and an outage ────────────────────────────────────────────────────────────────────────────────────────
 
-    @_check
+    @check
     async def test_a_closed_cache_works_or_says_that_it_is_unavailable(self, stage: Stage) -> None:
         """It may be closed twice, and takes nothing with it that others share."""
         await stage.cache.set("a", b"1", LONG)
@@ -300,7 +249,7 @@ class CacheContract:
         await self.close(stage.cache)
         if self.shared:
             assert await stage.build().get("a") == b"1", "closing one has cost the others a value"
-        for call in _calls(stage.cache):
+        for call in calls(stage.cache):
             try:
                 await call()
             except CacheUnavailableError:
@@ -308,7 +257,7 @@ class CacheContract:
             except Exception as error:  # noqa: BLE001 - whatever else it is, it is the finding
                 pytest.fail(f"a closed cache raised {error!r}")
 
-    @_check
+    @check
     async def test_a_cache_that_is_away_says_so_and_comes_back(self, stage: Stage) -> None:
         """By a `CacheUnavailableError` and nothing else; then everything is as before, but for the values."""
         if not self.goes_away:
@@ -316,7 +265,7 @@ class CacheContract:
         await stage.cache.set("a", b"1", LONG)
         await self.take_away(stage.folder)
         try:
-            for call in _calls(stage.cache):
+            for call in calls(stage.cache):
                 try:
                     answer = await call()
                 except CacheUnavailableError:
@@ -326,60 +275,6 @@ class CacheContract:
                 pytest.fail(f"{call.func.__name__}: a cache that is away answered {answer!r}")
         finally:
             await self.bring_back(stage.folder)
-        await _until_back(stage.cache)
+        await until_back(stage.cache)
         await stage.cache.set("a", b"2", LONG)
         assert await stage.cache.get("a") == b"2", "a cache that came back does not keep"
-
-
-def _calls(cache: Cache) -> list["partial[Any]"]:
-    """Each method once."""
-    return [
-        partial(cache.get, "a"),
-        partial(cache.set, "a", b"1", LONG),
-        partial(cache.delete, "a"),
-        partial(cache.swap, "a", None, b"1", LONG),
-    ]
-
-
-async def _until_back(cache: Cache) -> None:
-    """Wait until the first call succeeds."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + BACK
-    while True:
-        try:
-            await cache.get("a")
-        except CacheUnavailableError as error:
-            if loop.time() >= end:
-                pytest.fail(f"a cache that is back since {BACK} s raised {error!r}")
-            await asyncio.sleep(0.05)
-        else:
-            return
-
-
-async def _contend(caches: list[Cache]) -> None:
-    """Many want a free lock, and then the one of who won."""
-    before: bytes | None = None
-    for turn in range(5):
-        tokens = [b"%d of turn %d" % (number, turn) for number in range(40)]
-        swaps = [caches[number % len(caches)].swap("lock", before, token, LONG) for number, token in enumerate(tokens)]
-        results = zip(tokens, await asyncio.gather(*swaps), strict=True)
-        winners = [token for token, won in results if won]
-        assert len(winners) == 1, f"{len(winners)} of {len(tokens)} were told that they have the lock"
-        for cache in caches:
-            before = await cache.get("lock")
-            assert before == winners[0], f"{winners[0]!r} won, and {before!r} is there"
-
-
-async def _count(caches: list[Cache]) -> None:
-    """Ten count one number up, eight times each."""
-
-    async def up(cache: Cache) -> None:
-        for _ in range(8):
-            while True:
-                old = await cache.get("number")
-                if await cache.swap("number", old, b"%d" % (int(old or 0) + 1), LONG):
-                    break
-
-    async with asyncio.timeout(60):
-        await asyncio.gather(*(up(caches[number % len(caches)]) for number in range(10)))
-    assert await caches[0].get("number") == b"80", "80 swaps were said to be done"
