@@ -53,12 +53,20 @@ def test_what_is_no_market_of_ours_is_left_out() -> None:
     [
         (TICKS, 1e-8, "0.00000001"), (TICKS, 0.1, "0.1"), (TICKS, 5.0, "5"), (TICKS, 1000, "1000"), (TICKS, 0, None),
         (TICKS, None, None), (PLACES, 8, "0.00000001"), (PLACES, 0, "1"), (PLACES, -2, "100"), (SIGNIFICANT, 5, None),
+        (TICKS, -1, None), (TICKS, float("nan"), None), (TICKS, float("inf"), None),
     ],
 )  # fmt: skip
 def test_steps_are_exact(mode: int, value: float | None, step: str | None) -> None:
     (market,) = parsed(structure(precision={"price": value, "amount": value}), mode=mode)
     assert (market.price_tick, market.amount_step) == ((None if step is None else Decimal(step),) * 2)
     assert step is None or f"{market.price_tick:f}" == step
+
+
+@pytest.mark.parametrize("told", [0, -1, float("inf"), float("-inf"), float("nan")])
+def test_what_bounds_nothing_is_no_bound(told: float) -> None:
+    (market,) = parsed(structure(limits={of: {"min": told, "max": told} for of in ("amount", "price", "cost")}))
+    assert (market.min_amount, market.max_amount, market.min_price, market.max_price) == (None,) * 4
+    assert market.min_notional is None
 
 
 def test_bounds_are_exact_and_nought_is_none() -> None:

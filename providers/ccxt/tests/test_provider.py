@@ -14,7 +14,9 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from candle_ccxt.loading import known
-from candle_ccxt.provider import FRESH, CcxtProvider
+from candle_ccxt.markets import parse_all
+from candle_ccxt.provider import CcxtProvider
+from candle_ccxt.site import FRESH, NEWS
 from candle_hookspecs import (
     Anchor,
     AuthenticationError,
@@ -250,6 +252,81 @@ async def test_a_listing_answers_for_a_while_for_markets_by_name(
         assert sandbox.ledger.count() == 4
 
 
+async def test_a_market_that_others_have_heard_of_since_is_not_taken_for_gone(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes share a cache of what is listed, and an error of a market that is gone is written down."""
+    listed, sent = ["OLD"], []
+
+    def instrument(base: str) -> dict[str, str]:
+        return {
+            "instType": "SPOT", "instId": f"{base}-USDT", "baseCcy": base, "quoteCcy": "USDT", "state": "live",
+            "tickSz": "0.1", "lotSz": "0.00001", "minSz": "0.00001",
+        }  # fmt: skip
+
+    async def answer(request: web.Request) -> web.Response:
+        sent.append(request.path.rpartition("/")[2])
+        found = [instrument(base) for base in listed] if sent[-1] == "instruments" else []
+        return web.json_response({"code": "0", "data": found})
+
+    async with serving(answer, at="") as url, opened("okx", url) as provider, opened("okx", url) as other:
+        old = await request(provider, "OLD/USDT")
+        listed.append("NEW")
+        new = await request(other, "NEW/USDT")
+        with pytest.raises(MarketGoneError):
+            await provider.candle_fetch(new)  # what was listed just now is believed
+        now = provider.context.clock.now()
+        monkeypatch.setattr(type(provider.context.clock), "now", lambda _: now + NEWS)
+        sent.clear()
+        await provider.candle_fetch(old)
+        assert "instruments" not in sent
+        await asyncio.gather(*(provider.candle_fetch(new) for _ in range(5)))
+        assert sent.count("instruments") == 1
+
+
+async def test_nobody_waits_for_a_listing_that_others_want(opened: Opened) -> None:
+    listings, asked_again, let_go = 0, asyncio.Event(), asyncio.Event()
+    row = {"instType": "SPOT", "instId": "BTC-USDT", "baseCcy": "BTC", "quoteCcy": "USDT", "state": "live",
+           "tickSz": "0.1", "lotSz": "0.00001", "minSz": "0.00001"}  # fmt: skip
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal listings
+        if not request.path.endswith("instruments"):
+            return web.json_response({"code": "0", "data": []})
+        listings += 1
+        if listings > 1:
+            asked_again.set()
+            await let_go.wait()
+        return web.json_response({"code": "0", "data": [row]})
+
+    async with serving(answer, at="") as url, opened("okx", url, timeout=60) as provider:
+        wanted = await request(provider)
+        again = asyncio.create_task(provider.candle_markets(MarketQuery()))
+        await asked_again.wait()
+        await provider.candle_fetch(wanted)
+        assert not again.done()
+        let_go.set()
+        assert len(await again) == 1
+
+
+async def test_a_listing_is_read_once_for_however_many_names(
+    sandbox: Sandbox, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+
+    def reading(found: Any, *others: Any) -> list[Market]:
+        read.append(len(found))
+        return parse_all(found, *others)
+
+    monkeypatch.setattr("candle_ccxt.site.parse_all", reading)
+    async with opened("okx", sandbox.url) as provider:
+        for _ in range(10):
+            await request(provider)
+        assert read == [1]
+        await provider.candle_markets(MarketQuery())
+        assert read == [1, 1]
+
+
 async def test_a_listing_that_failed_is_asked_for_again(sandbox: Sandbox, opened: Opened) -> None:
     async with opened("okx", sandbox.url) as provider:
         sandbox.faults.script("status", status=500, path="*", times=2)
@@ -303,15 +380,15 @@ async def test_what_it_cannot_be_asked_for(sandbox: Sandbox, opened: Opened, cha
 
 
 @asynccontextmanager
-async def serving(answer: Callable[[web.Request], Any]) -> AsyncIterator[str]:
-    """A server of one function, beside a listing of OKX with one market."""
+async def serving(answer: Callable[[web.Request], Any], at: str = "instruments") -> AsyncIterator[str]:
+    """A server of one function, beside a listing of OKX with one market; with nothing beside it if `at` is empty."""
     listed = {
         "instType": "SPOT", "instId": "BTC-USDT", "baseCcy": "BTC", "quoteCcy": "USDT", "state": "live",
         "tickSz": "0.1", "lotSz": "0.00001", "minSz": "0.00001",
     }  # fmt: skip
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        if request.path.endswith("instruments"):
+        if at and request.path.endswith(at):
             return web.json_response({"code": "0", "data": [listed]})
         response: web.StreamResponse = await answer(request)
         return response

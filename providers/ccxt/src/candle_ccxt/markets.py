@@ -123,5 +123,5 @@ def _bound(limits: Mapping[str, Any], of: str, side: str) -> Decimal | None:
 
 
 def _plain(number: Decimal) -> Decimal | None:
-    """The exact number without the zeros behind it; None for 0, which stands for no rule."""
-    return Decimal(f"{number.normalize():f}") if number else None
+    """The exact number without the zeros behind it; None for what is no rule: 0, less than that, or without an end."""
+    return Decimal(f"{number.normalize():f}") if number.is_finite() and number > 0 else None

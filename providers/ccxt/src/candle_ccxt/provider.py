@@ -6,12 +6,12 @@ from typing import Any, Final, Literal
 
 from pydantic import AnyHttpUrl, Field, PositiveFloat
 
-from candle_ccxt import describe, markets, state, trades
+from candle_ccxt import describe, state, trades
 from candle_ccxt.exchange import configuration, metered, redirected
 from candle_ccxt.loading import load
 from candle_ccxt.paging import KNOWN, WAYS, Heard, Paging
 from candle_ccxt.rows import batch_of
-from candle_ccxt.site import Site
+from candle_ccxt.site import FRESH, Site
 from candle_hookspecs import (
     BadRequestError,
     CandleBatch,
@@ -30,9 +30,6 @@ from candle_hookspecs import Settings as PluginSettings
 
 OWN_NAME: Final = "ccxt"
 """Under this name it stands for no exchange."""
-
-FRESH: Final = 600_000
-"""Milliseconds for which a listing answers for a market that is asked for by name."""
 
 Ways = Literal["forward", "backward", "bounded", "newest"]
 TradeWays = Literal["forward", "backward", "newest"]
@@ -137,7 +134,7 @@ class CcxtProvider:
             ProviderError: any other of its children; `MarketGoneError` for a market that is not listed any more.
         """
         self._check(request)
-        await self._site.know_markets()
+        await self._site.know(request)
         ask = {
             Kind.CANDLES: self._candles,
             Kind.TICKERS: self._tickers,
@@ -255,11 +252,9 @@ class CcxtProvider:
         return self._there
 
     def _matching(self, query: MarketQuery) -> list[Market]:
-        ccxt = self._site.ccxt
-        found = markets.parse_all(ccxt.markets.values(), self.context.name.upper(), int(ccxt.precisionMode))
         return [
             market
-            for market in found
+            for market in self._site.markets()
             if market.tradetype in self._tradetypes
             and query.tradetype in (None, market.tradetype)
             and query.status in (None, market.status)

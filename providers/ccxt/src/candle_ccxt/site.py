@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 
 from candle_ccxt.calls import COST, Call, calling
 from candle_ccxt.errors import PAUSE, translated
 from candle_ccxt.exchange import session
+from candle_ccxt.markets import parse_all
 from candle_hookspecs import (
     AuthenticationError,
     BadRequestError,
@@ -19,6 +20,11 @@ from candle_hookspecs import (
     PluginContext,
     RateLimitedError,
 )
+
+FRESH: Final = 600_000
+"""Milliseconds for which a listing answers for a market that is asked for by name."""
+NEWS: Final = 60_000
+"""Milliseconds for which it is believed of a market that it lacks."""
 
 
 class Site:
@@ -37,6 +43,8 @@ class Site:
         self._apart = apart
         self._context = context
         self._listed_at: int | None = None
+        self._read: Sequence[Market] = ()
+        self._read_from: Any = None
         self._listing = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
 
@@ -81,11 +89,22 @@ class Site:
         async with self._listing:
             return await self._list()
 
-    async def know_markets(self) -> None:
-        """The same, unless they were asked for before: ccxt can ask for nothing without them."""
-        async with self._listing:
-            if self._listed_at is None:
-                await self._list()
+    async def know(self, request: FetchRequest) -> None:
+        """The same, if they were never asked for, without which ccxt can ask for nothing.
+
+        Or if one of those wanted was not among them a while ago: another process that shares a cache with this one may
+        have heard of it since.
+        """
+        # Nobody waits for a listing that others want.
+        if not self._knows(request):
+            async with self._listing:
+                if not self._knows(request):
+                    await self._list()
+
+    def _knows(self, request: FetchRequest) -> bool:
+        if self._listed_at is None:
+            return False
+        return self.listed_within(NEWS) or len(self._found(request)) == len(request.markets)
 
     async def _list(self) -> Call:
         try:
@@ -106,18 +125,32 @@ class Site:
         """Whether all markets were asked for no longer than so many milliseconds ago."""
         return self._listed_at is not None and self._context.clock.now() - self._listed_at < age
 
+    def markets(self) -> Sequence[Market]:
+        """The markets of the last listing.
+
+        Raises:
+            MalformedAnswerError: one of them cannot be read.
+        """
+        if self._read_from is not self.ccxt.markets:
+            read = parse_all(self.ccxt.markets.values(), self._context.name.upper(), int(self.ccxt.precisionMode))
+            self._read, self._read_from = read, self.ccxt.markets
+        return self._read
+
     def listed(self, request: FetchRequest) -> dict[Market, Mapping[str, Any]]:
         """Those of the markets asked for that are listed, with ccxt's structures of them.
 
         Raises:
             MarketGoneError: none of them is.
         """
-        # A name may have passed to another market meanwhile.
-        found = {market: self.ccxt.markets.get(market.ccxt_symbol) for market in request.markets}
-        kept = {market: one for market, one in found.items() if one is not None and one["id"] == market.native_id}
+        kept = self._found(request)
         if not kept:
             gone = request.markets[0]
             raise MarketGoneError(
                 f"{self.name} lists no {gone.ccxt_symbol!r} that is {gone.native_id!r} (any more); what is stored stays"
             )
         return kept
+
+    def _found(self, request: FetchRequest) -> dict[Market, Mapping[str, Any]]:
+        # A name may have passed to another market meanwhile.
+        found = {market: self.ccxt.markets.get(market.ccxt_symbol) for market in request.markets}
+        return {market: one for market, one in found.items() if one is not None and one["id"] == market.native_id}
