@@ -8,7 +8,7 @@ import pytest
 
 from tests.distributions import ROOT
 
-STATE = re.compile(r"here|to come: (updates|coordinator|warm-up)|replaced: .+")
+STATE = re.compile(r"here|to come: admin panel|replaced: .+")
 DOTTED = re.compile(r"`(candle_[a-z]+(?:\.\w+)+)`")
 PATH = re.compile(r"`([\w./-]+)`")
 
