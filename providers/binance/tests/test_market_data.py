@@ -102,12 +102,12 @@ async def test_trades_of_a_span_by_either_end(
     assert all(trade.at in span for page in pages for trade in page.trades)
 
 
-async def test_without_span_and_limit_a_page_is_all(provider: BinanceProvider, sandbox: Sandbox) -> None:
+async def test_without_span_and_limit_a_page_is_all(provider: BinanceProvider) -> None:
     (page,) = await ask(provider, kind=Kind.TRADES, markets=markets(1))
     assert len(page.trades) == 1_000
 
 
-async def test_an_unknown_market_spoils_its_call_alone(provider: BinanceProvider, sandbox: Sandbox) -> None:
+async def test_an_unknown_market_spoils_its_call_alone(provider: BinanceProvider) -> None:
     wanted = markets(40)
     wanted = (*wanted[:5], replace(wanted[5], native_id="NOPEUSDT"), *wanted[6:])
     first, second = list(provider.candle_split(FetchRequest(kind=Kind.TICKERS, markets=wanted)) or ())
@@ -151,7 +151,7 @@ def test_a_year_of_trades_is_laid_out_a_stretch_at_a_time() -> None:
     assert (seen, longest) == (total, 64)
 
 
-async def test_markets_are_known_by_either_name(provider: BinanceProvider, sandbox: Sandbox) -> None:
+async def test_markets_are_known_by_either_name(provider: BinanceProvider) -> None:
     """What the listing gives is what these calls take."""
     (market,) = await provider.candle_markets(MarketQuery(name="C7/USDT"))
     (page,) = await ask(provider, kind=Kind.TICKERS, markets=(market,))

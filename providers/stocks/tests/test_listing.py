@@ -99,7 +99,7 @@ def test_every_stock_for_one_request_a_page(yahoo: Yahoo, sandbox: Sandbox, gate
     assert len(gate.spent) == 8, "shares and funds; cookie and crumb are known"
 
 
-def test_what_a_market_says(yahoo: Yahoo, sandbox: Sandbox) -> None:
+def test_what_a_market_says(yahoo: Yahoo) -> None:
     found = {market.native_id: market for market in listing(yahoo, US, "nyse")}
     berkshire, spider = found["BRK-B"], found["SPY"]
     assert (berkshire.archetype, berkshire.exchange, berkshire.tradetype) == ("STOCK", "NYSE", "SPOT")

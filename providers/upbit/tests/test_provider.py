@@ -183,7 +183,7 @@ async def test_candles_of_another_market_are_refused(tmp_path: Path) -> None:
         await runner.cleanup()
 
 
-def test_settings_are_checked(tmp_path: Path) -> None:
+def test_settings_are_checked() -> None:
     for wrong in ({"rest_url": "upbit"}, {"timeout": 0}, {"api_key": "x"}):
         with pytest.raises(ValidationError):
             UpbitProvider.Settings.model_validate(wrong)

@@ -155,7 +155,7 @@ storage.candle_close()
     ],
     ids=["nothing writable", "folder writable", "file writable", "not even readable"],
 )
-def test_permissions(file_mode: int, folder_mode: int, told: str, storage: SqliteStorage, tmp_path: Path) -> None:
+def test_permissions(file_mode: int, folder_mode: int, told: str, storage: SqliteStorage) -> None:
     """As another user, because permissions do not bind root."""
     storage.candle_save(SaveWrite(answers=(answer(candles(range(3))),)))
     storage.candle_close()

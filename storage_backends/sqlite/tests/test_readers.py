@@ -80,14 +80,14 @@ def read(pipe: Connection, folder: Path, number: int) -> None:
 def look_at_rows(storage: SqliteStorage) -> None:
     """A page is seen as one answer gave it."""
     newest = storage.candle_load(LoadRead(symbol=SYMBOL, limit=4 * PAGE, newest_first=True))
-    for page in pages(storage, newest.last):
+    for page in pages(newest.last):
         batch = storage.candle_load(LoadRead(symbol=SYMBOL, span=page))
         levels = batch.open - np.rint((batch.open_time - page.start) / 60_000) / 7
         assert len(batch) == PAGE
         assert np.allclose(levels, levels[0]), "rows of two answers in one read"
 
 
-def pages(storage: SqliteStorage, newest: int) -> Iterator[Span]:
+def pages(newest: int) -> Iterator[Span]:
     """The newest page and the one in the middle, which is just being worded anew."""
     last = (newest - span(0, 1).start) // 60_000 // PAGE
     for page in {last, last // 2}:

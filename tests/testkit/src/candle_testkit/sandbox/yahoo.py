@@ -113,7 +113,7 @@ class Yahoo(Wire):
     def candles_text(self, answer: Answer) -> str:
         """A chart."""
         assert isinstance(answer, ChartAnswer)
-        return chart_text(answer, answer.symbol or "", self.exchange.clock.now(), self.exchange.config.yahoo)
+        return chart_text(answer, answer.symbol or "", self.exchange.clock.now())
 
     def strike_text(self, fault: Fault, text: str) -> str:
         """Columns take the place of rows: one is shorter than the others, or has an element of another kind."""

@@ -93,7 +93,7 @@ def _live_day(rows: Rows, live: Rows, opened: int, how: YahooConfig) -> Rows:
     return np.concatenate((rows, live))
 
 
-def chart_text(answer: ChartAnswer, symbol: str, now: int, how: YahooConfig) -> str:
+def chart_text(answer: ChartAnswer, symbol: str, now: int) -> str:
     """The body."""
     stock, request, rows = answer.stock, answer.request, answer.rows
     assert rows is not None
