@@ -143,8 +143,10 @@ class Dispatch:
     async def tell(self, event: Event) -> list[BaseException]:
         """Give an event to every extension; one that raises harms nobody. Returns what was raised."""
         raised: list[BaseException] = []
+        if not (listeners := self._manager.hook.candle_event.get_hookimpls()):
+            return raised
         event = replace(event, data=scrubbed_value(event.data))
-        for impl in self._manager.hook.candle_event.get_hookimpls():
+        for impl in listeners:
             try:
                 answer = impl.function(event)
                 if inspect.isawaitable(answer):

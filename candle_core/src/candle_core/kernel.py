@@ -63,10 +63,8 @@ class Kernel:
             self.dispatch.add_everywhere(name, plugin)
             self._extensions.append(name)
         self.cache: Cache = self._backend("candle_cache", "cache", config.cache.backend)
-        self.keeper = Keeper(
-            self.cache, self.clock, ttl=config.cache.ttl, keep=config.cache.keep, count=self.statistics.looked_up
-        )
-        self.directory = Directory(self.provider, self.keeper, self.clock, config.cache.ttl, self.statistics)
+        self.keeper = Keeper(self.cache, self.clock, ttl=config.cache.ttl, keep=config.cache.keep, count=self.looked_up)
+        self.directory = Directory(self.provider, self.keeper, self.clock, config.cache.ttl, self.looked_up)
         if config.budget.backend != LOCAL_BUDGET:
             shared: BudgetStore = self._backend("candle_budget_store", "budget", config.budget.backend)
             self._limits = DistantStore(shared, self._limits)
@@ -131,6 +129,12 @@ class Kernel:
         """Tell every extension; one that fails is logged and harms nobody."""
         for error in await self.dispatch.tell(Event(name=name, at=self.clock.now(), symbol=symbol, data=data)):
             _log.warning("an extension failed on %s: %s: %s", name, type(error).__name__, error)
+
+    async def looked_up(self, key: str, hit: bool) -> None:
+        """Count what a cache was asked for, and tell who counts by himself."""
+        if (counted := self.statistics.looked_up(key, hit)) is not None:
+            exchange, kind = counted
+            await self.emit("cache.looked_up", exchange=exchange, kind=kind, hits=int(hit), misses=int(not hit))
 
     async def close(self) -> None:
         """Commit what was handed in, then close every plugin; one that fails does not keep the others open."""

@@ -68,7 +68,7 @@ class House:
         self.counted: list[tuple[str, bool]] = []
 
     def keeper(self, **given: Any) -> Keeper:
-        def count(key: str, hit: bool) -> None:
+        async def count(key: str, hit: bool) -> None:
             self.counted.append((key, hit))
 
         return Keeper(self.cache, self.clock, ttl=60, keep=3600, count=count, **given)

@@ -188,3 +188,17 @@ async def test_hits_of_a_cache_are_counted_here_and_in_the_statistics(
     names = ("candle_cache_hits_total", "candle_cache_misses_total", "candle_requests_total")
     assert [last.value(name, **kind) for name in names] == [2, 1, 1]
     assert (own.hits, own.misses, own.hit_rate, own.calls, own.rows) == (2, 1, 2 / 3, 1, 1)
+
+
+async def test_look_ups_of_listings_are_counted_here_and_in_the_statistics(
+    sandbox: Sandbox, tmp_path: Path, port: int
+) -> None:
+    async with candle_core.open(tables(sandbox, tmp_path, port)) as candles:
+        for _ in range(3):
+            await candles.warm_up(["binance"])
+        await candles.collect_candles_only("BTC/USDT", "1m", start=START, count=10)
+        last, own = await scrape(port), (await candles.statistics()).of("BINANCE", "markets")
+    kind = {"exchange": "BINANCE", "kind": "markets"}
+    counted = [last.value(f"candle_cache_{name}_total", **kind) for name in ("hits", "misses")]
+    assert counted == [own.hits, own.misses]
+    assert counted == [3, 1], "the first warm-up asks; two more and a name find what it was told"

@@ -17,7 +17,7 @@ class Event:
 
     Attributes:
         name: ``manager.opened``, ``page.fetched``, ``save.committed``, ``request.retried``, ``limit.paused``,
-            ``collection.finished``, ``import.finished``, ``copy.finished``, ``update.finished``,
+            ``cache.looked_up``, ``collection.finished``, ``import.finished``, ``copy.finished``, ``update.finished``,
             ``coordinator.finished``, ``warmup.finished``.
         at: UTC ms on the kernel's clock.
         symbol: whom it concerns, if anyone.

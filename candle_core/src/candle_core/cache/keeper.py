@@ -82,7 +82,7 @@ class Keeper:
         *,
         ttl: float,
         keep: float,
-        count: Callable[[str, bool], None] | None = None,
+        count: Callable[[str, bool], Awaitable[None]] | None = None,
         lease: float = LEASE,
         longest: float = LONGEST,
         patience: float = PATIENCE,
@@ -132,14 +132,15 @@ class Keeper:
         Raises:
             CandleError: what `ask` raised, here or at whoever asked for all, where nothing older is kept.
         """
-        hit = False
         try:
             kept = await self._obtain(key, ask, refresh)
-            hit = kept.error is None and not kept.asked
-            return kept
-        finally:
+        except CandleError:
             if self._count is not None and not refresh:
-                self._count(key, hit)
+                await self._count(key, False)
+            raise
+        if self._count is not None and not refresh:
+            await self._count(key, kept.error is None and not kept.asked)
+        return kept
 
     async def _obtain(self, key: str, ask: Ask, refresh: bool) -> Kept:
         there = await self.peek(key)

@@ -6,7 +6,7 @@ apart once for each change of it, and remembered for some seconds, so that a nam
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -16,7 +16,6 @@ from candle_core.directory.form import decode, encode, encode_precision, market_
 from candle_core.directory.listing import Listing, Names
 from candle_core.provider import Provider
 from candle_core.retry import with_retries
-from candle_core.statistics import Collector
 from candle_hookspecs import (
     BadInputError,
     CandleError,
@@ -48,7 +47,7 @@ class Directory:
         provider: gives the one of an exchange.
         keeper: says when an exchange is asked.
         clock: the kernel's. ttl: seconds for which the keeper believes a listing.
-        statistics: counts what was looked up.
+        count: told of each key that was looked up, and whether it was there.
     """
 
     def __init__(
@@ -57,9 +56,9 @@ class Directory:
         keeper: Keeper,
         clock: Clock,
         ttl: float,
-        statistics: Collector,
+        count: Callable[[str, bool], Awaitable[None]],
     ) -> None:
-        self._provider, self._keeper, self._statistics = provider, keeper, statistics
+        self._provider, self._keeper, self._count = provider, keeper, count
         self._clock, self._ttl = clock, ttl
         self._names: dict[str, Names] = {}
         self._remembered: dict[str, _Remembered] = {}
@@ -84,7 +83,7 @@ class Directory:
         name = exchange.lower()
         listing = None if refresh else await self.known(name)
         if listing is not None and (listing.fresh or listing.error is not None):
-            self._count(name, hit=listing.fresh)
+            await self._count(market_key(name), listing.fresh)
             return listing
         ask = partial(self._ask, self._provider(name))
         keeper, key = self._keeper, market_key(name)
@@ -114,7 +113,7 @@ class Directory:
         listing = await self.known(exchange)
         found = listing.find(tradetype, name) if listing is not None and listing.fresh else ()
         if found:
-            self._count(exchange, hit=True)
+            await self._count(market_key(exchange), True)
         return found
 
     async def find(self, exchange: str, tradetype: str | None, name: str | None) -> tuple[Market, ...]:
@@ -131,7 +130,7 @@ class Directory:
         listing = await self.known(exchange)
         kept = () if listing is None else listing.find(tradetype, name)
         fresh = listing is not None and listing.fresh
-        self._count(exchange, hit=fresh and bool(kept))
+        await self._count(market_key(exchange), fresh and bool(kept))
         if fresh:
             return kept or await self._look_again(exchange, tradetype, name)
         try:
@@ -262,9 +261,6 @@ class Directory:
     def _memory(self, name: str) -> Listing | None:
         remembered = self._remembered.get(name)
         return remembered.listing if remembered and self._clock.now() < remembered.until else None
-
-    def _count(self, exchange: str, *, hit: bool) -> None:
-        self._statistics.looked_up(market_key(exchange), hit)
 
 
 def _each_once(markets: Iterable[Market]) -> list[Market]:

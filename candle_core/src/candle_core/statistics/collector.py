@@ -120,11 +120,13 @@ class Collector:
         counts.hits += count
         counts.misses += misses
 
-    def looked_up(self, key: str, hit: bool) -> None:
-        """Count what the keeper was asked for; a key that names no exchange is not counted."""
+    def looked_up(self, key: str, hit: bool) -> Key | None:
+        """Count what the keeper was asked for, and say where; a key that names no exchange is not counted."""
         family, _, provider = key.rpartition(":")
-        if family in _FAMILIES:
-            self.hit(provider, _FAMILIES[family], int(hit), int(not hit))
+        if family not in _FAMILIES:
+            return None
+        self.hit(provider, _FAMILIES[family], int(hit), int(not hit))
+        return _key(provider, _FAMILIES[family])
 
     def latest(self) -> Call | None:
         """The latest call of this task, under way or over."""

@@ -71,6 +71,9 @@ class Metrics:
                 hits, joined, wishes = (float(data[name]) for name in ("cache_hits", "joined", "symbols"))
                 self._hits.labels(*_named(event, "exchange")).inc(hits)
                 self._misses.labels(*_named(event, "exchange")).inc(wishes - hits - joined)
+            case "cache.looked_up":
+                self._hits.labels(*_named(event, "exchange")).inc(float(data["hits"]))
+                self._misses.labels(*_named(event, "exchange")).inc(float(data["misses"]))
             case "save.committed" if event.symbol is not None:
                 self._saved.labels(event.symbol.exchange).inc(float(data["rows"]))
 
