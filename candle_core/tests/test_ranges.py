@@ -89,6 +89,17 @@ def test_to_alone_is_the_newest_bound(newest: int, count: int) -> None:
     assert Bounds.of(to=newest, count=count) == Bounds.of(end=newest, count=count)
 
 
+@pytest.mark.parametrize("timeframe", ["1s", "1m", "1w", "1M", "7y"])
+@pytest.mark.parametrize("count", [10**11, 10**18, 10**30])
+def test_a_count_of_more_than_there_ever_was_is_all_of_it(timeframe: str, count: int) -> None:
+    grid = Grid.of(timeframe)
+    horizon = grid.floor(HORIZON)
+    first, last = ends(count=count, grid=grid, horizon=horizon)
+    assert grid.floor(to_ms("0001-01-01")) <= first <= grid.after(to_ms("0001-01-01"))
+    assert last == horizon
+    assert ends(start="2010-01-01", count=count, grid=grid, horizon=horizon) == (to_ms("2010-01-01"), horizon)
+
+
 def test_months_are_counted_as_months() -> None:
     first, last = ends(count=2, grid=Grid.of("1M"), horizon=to_ms("2024-03-01"))
     assert (first, last) == (to_ms("2024-01-01"), to_ms("2024-03-01"))
@@ -104,6 +115,8 @@ def test_months_are_counted_as_months() -> None:
         ({"start": "2023-01-01", "to": "2023-01-01"}, "does not come after"),
         ({"start": "2023-01-01", "end": None, "count": 0}, "at least 1"),
         ({"start": None, "end": None, "count": -3}, "at least 1"),
+        ({"start": None, "end": None, "count": 1.5}, "whole number"),
+        ({"start": None, "end": None, "count": "5"}, "whole number"),
         ({"start": "2024-01-01", "end": "2024-01-01", "count": None}, "does not come after"),
         ({"start": 1_704_067_200_000_000, "end": "2024-01-01", "count": None}, "microseconds"),
     ],

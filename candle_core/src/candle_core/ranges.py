@@ -1,6 +1,8 @@
 """What stretch of time a caller means by start, end, to and count."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from numbers import Integral
 from typing import Final, Self
 
 from candle_core.timeframes import Grid
@@ -8,6 +10,8 @@ from candle_hookspecs import BadSpanError, Moment, Span, iso, to_ms
 
 ALL_TIME: Final = Span(-(2**53), 2**53)
 """Every moment that a candle may open at."""
+_FIRST: Final = to_ms(datetime.min.replace(tzinfo=UTC))
+"""Before the calendar begins there is nothing to count back to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +41,14 @@ class Bounds:
                 order.
 
         Raises:
-            BadSpanError: `end` not after `start`, more than two of them at once, a count below 1, neither bound nor
-            count.
+            BadSpanError: `end` not after `start`, more than two of them at once, a count that is no whole number or
+                below 1, neither bound nor count.
         """
         given = [value for value in (start, end, count, to) if value is not None]
         if len(given) > 2:
             raise BadSpanError("more than two of start, end, to and count say it twice; leave one out")
-        if count is not None and count < 1:
-            raise BadSpanError(f"a count of {count!r} is no range; give at least 1")
+        if count is not None and (not isinstance(count, Integral) or int(count) < 1):
+            raise BadSpanError(f"a count of {count!r} is no range; give a whole number, at least 1")
         first, last, newest = (None if moment is None else to_ms(moment) for moment in (start, end, to))
         if newest is not None:
             other = first if first is not None else last
@@ -70,10 +74,14 @@ class Bounds:
         last = horizon if self.end is None else min(self.end, horizon)
         if self.start is None:
             assert self.count is not None
-            return Span(grid.after(last - 1, 1 - self.count), last)
-        if self.count is not None:
-            last = min(grid.after(grid.ceil(self.start), self.count), horizon)
-        return Span(self.start, last) if self.start < last else None
+            slots = min(self.count, grid.count(Span(_FIRST, last)))
+            return Span(grid.after(last - 1, 1 - slots), last)
+        if self.start >= last:
+            return None
+        # Only what is less than all of it: no calendar reaches as far as a number can.
+        if self.count is not None and self.count < grid.count(Span(self.start, last)):
+            last = grid.after(grid.ceil(self.start), self.count)
+        return Span(self.start, last)
 
 
 def open_span(start: Moment | None, end: Moment | None) -> Span:
