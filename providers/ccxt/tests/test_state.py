@@ -165,6 +165,10 @@ def test_digits_pass_through_ccxt_as_they_are(tmp_path: Path) -> None:
         assert exchange.safe_timestamp(told, "c") == 1_710_074_070_123
         assert exchange.safe_timestamp(["1710074070.122999999"], 0) == 1_710_074_070_122
         assert exchange.safe_timestamp([None], 0) is None
+        assert exchange.safe_timestamp(["2024-03-10"], 0, 7) == 7
+        # GRVT's nanoseconds: floats make ...475_913 of the first and ...001_000 of the second.
+        assert exchange.safe_integer_product(["1746799475914000000"], 0, 0.000001) == 1_746_799_475_914
+        assert exchange.safe_integer_product(["1700000000999999999"], 0, 0.000001) == 1_700_000_000_999
     with calling():
         assert exchange.parse_json(body) == json.loads(body), "candles are floats, as ever"
         assert exchange.safe_number({"a": "0.5"}, "a") == 0.5

@@ -128,15 +128,21 @@ def metered(base: type[Any], context: PluginContext) -> type[Any]:
             read = self.safe_number if _exact() else super().safe_float
             return read(dictionary, key, default_value)
 
-        def safe_timestamp(self, dictionary: Any, key: Any, default_value: Any = None) -> Any:
-            """Milliseconds of what is told in seconds, rounded down; a float rounds the last nanoseconds of one up.
+        def safe_integer_product(self, dictionary: Any, key: Any, factor: float, default_value: Any = None) -> Any:
+            """Milliseconds of what is told in other units, rounded down; floats put one in five nanoseconds elsewhere.
 
             Whoever asks from the next millisecond on would then never be told of a trade that seems to be in it.
             """
             if not _exact():
-                return super().safe_timestamp(dictionary, key, default_value)
-            text = self.safe_string(dictionary, key)
-            return default_value if text is None else int(Decimal(text) * 1000)
+                return super().safe_integer_product(dictionary, key, factor, default_value)
+            try:
+                return int(Decimal(self.safe_string(dictionary, key, "")) * Decimal(str(factor)))
+            except InvalidOperation:
+                return default_value
+
+        def safe_timestamp(self, dictionary: Any, key: Any, default_value: Any = None) -> Any:
+            """The same of what is told in seconds."""
+            return self.safe_integer_product(dictionary, key, 1000, default_value)
 
     return Metered
 
