@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from numbers import Integral
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from candle_core.timeframes import Grid
 from candle_hookspecs import BadSpanError, Moment, Span, iso, to_ms
@@ -47,7 +47,8 @@ class Bounds:
         given = [value for value in (start, end, count, to) if value is not None]
         if len(given) > 2:
             raise BadSpanError("more than two of start, end, to and count say it twice; leave one out")
-        if count is not None and (not isinstance(count, Integral) or int(count) < 1):
+        number: Any = count
+        if number is not None and not (isinstance(number, Integral) and int(number) >= 1):
             raise BadSpanError(f"a count of {count!r} is no range; give a whole number, at least 1")
         first, last, newest = (None if moment is None else to_ms(moment) for moment in (start, end, to))
         if newest is not None:
