@@ -18,6 +18,7 @@ from candle_core.secrets import guarded, scrubbed
 from candle_core.statistics import Collector, KeptStatistics
 from candle_core.writer import Schedule, Writer
 from candle_hookspecs import (
+    BadInputError,
     BrokenPluginError,
     BudgetStore,
     Cache,
@@ -56,6 +57,8 @@ class Kernel:
         self.schedules: dict[str, Schedule] = {}
         """The upkeep of each database that is written to, by store."""
         self._extensions: list[str] = []
+        self._closed = False
+        self._loop = _running_loop()
         self.dispatch.add_everywhere(DEFAULTS, KernelDefaults(self))
         for table in config.used_extensions():
             plugin, _ = self.build(PluginKind.EXTENSION, table)
@@ -73,8 +76,9 @@ class Kernel:
         """The provider of an exchange, built at the first call.
 
         Raises:
-            PluginError: not installed, broken, or wrongly configured.
+            PluginError: not installed, broken, or wrongly configured. BadInputError: see `_usable`.
         """
+        self._usable()
         name = exchange.lower()
         if name not in self.providers:
             plugin, budget = self.build(PluginKind.PROVIDER, self.config.provider(name))
@@ -97,7 +101,9 @@ class Kernel:
 
         Raises:
             ConfigError: no such store. PluginError: its plugin is not installed, broken, or wrongly configured.
+            BadInputError: see `_usable`.
         """
+        self._usable()
         if store not in self._storages:
             table = self.config.store(store) if store else self.config.storage
             plugin, _ = self.build(PluginKind.STORAGE, table)
@@ -110,13 +116,29 @@ class Kernel:
         """The one way to write there: whoever writes shares it, made at the first call. Needs a running event loop.
 
         Raises:
-            ConfigError, PluginError: as in `storage`.
+            ConfigError, PluginError, BadInputError: as in `storage`.
         """
+        self._usable()
         if store not in self._writers:
             self._writers[store] = Writer(self.storage(store), config=self.config.batch)
             self.schedules[store] = Schedule(self._writers[store])
             self.schedules[store].start()
         return self._writers[store]
+
+    def _usable(self) -> None:
+        """What is closed would be opened again by the next call, and never closed.
+
+        Raises:
+            BadInputError: it is closed, or asked on another event loop than that of its connections and locks.
+        """
+        if self._closed:
+            raise BadInputError("this candle manager is closed; open another one by candle_core.open")
+        loop = _running_loop()
+        if loop and self._loop and loop is not self._loop:
+            raise BadInputError(
+                "this candle manager was opened on another event loop; open one on each loop, or use"
+                " candle_core.blocking, which any thread may call"
+            )
 
     def _backend(self, hook: str, table: str, name: str) -> Any:
         """What an extension, or the kernel itself, offers under the name that a table gives as its ``backend``."""
@@ -138,6 +160,7 @@ class Kernel:
 
     async def close(self) -> None:
         """Commit what was handed in, then close every plugin; one that fails does not keep the others open."""
+        self._closed = True
         for store, writer in self._writers.items():
             await self.schedules[store].stop()
             await writer.close()
@@ -184,6 +207,13 @@ class Kernel:
         raise BrokenPluginError(
             f"{installed}, configured in {table.header}, cannot be built: {type(cause).__name__}: {cause}"
         ) from cause
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class KernelDefaults:
