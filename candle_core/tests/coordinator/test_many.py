@@ -124,7 +124,8 @@ async def test_a_database_that_takes_nothing_is_no_partial_success(clock: Any, b
         (BadInputError, "leave one out", {"start": START, "count": 5}),
         (BadSpanError, "a start or a count", {"start": None}),
         (BadSpanError, "count of 0", {"count": 0}),
-        (BadInputError, "buffer_size of 0", {"count": 5, "buffer_size": 0}),
+        (BadInputError, "buffer_size=0", {"count": 5, "buffer_size": 0}),
+        (BadInputError, "buffer_size='9'", {"count": 5, "buffer_size": "9"}),
     ],
 )
 def test_an_impossible_request_is_refused(error: type[Exception], match: str, options: Any) -> None:
@@ -133,8 +134,10 @@ def test_an_impossible_request_is_refused(error: type[Exception], match: str, op
 
 
 def test_timeframes_are_looked_at() -> None:
-    with pytest.raises(BadInputError, match="timeframes"):
-        ManyRequest(exchange="bazaar", symbols=NAMES, timeframes=[], count=5)
+    nothing: Any
+    for nothing in ([], None, [1], 5, ""):
+        with pytest.raises(BadInputError, match="timeframes="):
+            ManyRequest(exchange="bazaar", symbols=NAMES, timeframes=nothing, count=5)
     with pytest.raises(UnknownTimeframeError, match="'1x'"):
         ManyRequest(exchange="bazaar", symbols=NAMES, timeframes=["1m", "1x"], count=5)
 

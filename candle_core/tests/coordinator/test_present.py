@@ -368,6 +368,9 @@ async def test_trades_that_leave_what_was_asked_already_end(clock: Any, bazaar: 
         (tickers, {"max_concurrency": 0}, "max_concurrency=0"),
         (tickers, {"symbols": ["A/X", 7]}, "names no markets"),
         (tickers, {"symbols": None}, "names no markets"),
+        (tickers, {"symbols": 7}, "symbols=7 names no markets"),
+        (LargeTickerRequest, {"exchange": None, "symbols": "A/X"}, "exchange=None"),
+        (LargeTickerRequest, {"exchange": 7, "symbols": "A/X"}, "exchange=7"),
         (tickers, {"max_age": "60"}, "max_age='60'"),
         (tickers, {"max_concurrency": "3"}, "max_concurrency='3'"),
         (tickers, {"max_concurrency": 1.5}, "max_concurrency=1.5"),
@@ -382,6 +385,11 @@ async def test_trades_that_leave_what_was_asked_already_end(clock: Any, bazaar: 
 def test_an_impossible_request_is_refused_at_once(make: Any, options: Any, words: str) -> None:
     with pytest.raises(BadInputError, match=words):
         make(**options)
+
+
+def test_a_trade_type_of_none_is_none_said_as_everywhere_else() -> None:
+    none: Any = None
+    assert LargeTickerRequest(exchange="bazaar", tradetype=none, symbols="A/X").tradetype == ""
 
 
 @pytest.mark.parametrize(

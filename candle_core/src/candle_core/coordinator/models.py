@@ -1,6 +1,6 @@
 """What is asked of the coordinator, and what it hands back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Integral, Real
@@ -35,6 +35,12 @@ def at_least_one(name: str, value: Any) -> None:
         raise BadInputError(f"{name}={value!r} lets nothing pass; give a whole number, at least 1")
 
 
+def texts_of(value: Any) -> tuple[str, ...]:
+    """One text alone, or several, each once; none where there are none, or something else among them."""
+    several = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    return tuple(dict.fromkeys(several)) if all(isinstance(one, str) and one for one in several) else ()
+
+
 def is_age(value: Any) -> bool:
     """Whether it is a number of seconds, from zero on."""
     return isinstance(value, Real) and float(value) >= 0
@@ -46,14 +52,14 @@ class LargeRequest:
 
     Attributes:
         exchange: e.g. ``UPBIT``.
-        tradetype: e.g. ``SPOT``, of all the symbols; empty: what ccxt's name of the first one says if it is a contract,
-            else the one of ``[defaults]``, or the only one that the exchange has.
+        tradetype: e.g. ``SPOT``, of all the symbols; empty or None: what ccxt's name of the first one says if it is a
+            contract, else the one of ``[defaults]``, or the only one that the exchange has.
         symbols: markets by ccxt's symbol or the exchange's own name, each once, any number; or one alone as text.
         priority: who goes first where the exchange's limits do not grant enough for all.
         max_concurrency: most requests under way at once for this one; None: what the coordinator was made with.
 
     Raises:
-        BadInputError: no symbols, an empty name, a concurrency below 1, no such priority.
+        BadInputError: no exchange, no symbols, an empty name, a concurrency below 1, no such priority.
     """
 
     exchange: str
@@ -63,11 +69,10 @@ class LargeRequest:
     max_concurrency: int | None = None
 
     def __post_init__(self) -> None:
-        names: list[Any] = [self.symbols] if isinstance(self.symbols, str) else list(self.symbols or ())
-        if not names or not all(isinstance(name, str) and name for name in names):
+        if not (names := texts_of(self.symbols)):
             raise BadInputError(f"symbols={self.symbols!r} names no markets; give names like ['BTC/USDT', 'ETH/USDT']")
-        if not self.exchange:
-            raise BadInputError("a request needs its 'exchange', e.g. 'UPBIT'")
+        if not texts_of(self.exchange):
+            raise BadInputError(f"exchange={self.exchange!r} names none; a request needs its own, e.g. 'UPBIT'")
         if self.max_concurrency is not None:
             at_least_one("max_concurrency", self.max_concurrency)
         try:
@@ -76,8 +81,8 @@ class LargeRequest:
             known = ", ".join(f"Priority.{one.name}" for one in Priority)
             raise BadInputError(f"priority={self.priority!r} is none; there are {known}") from error
         object.__setattr__(self, "exchange", self.exchange.upper())
-        object.__setattr__(self, "tradetype", self.tradetype.upper())
-        object.__setattr__(self, "symbols", tuple(dict.fromkeys(names)))
+        object.__setattr__(self, "tradetype", (self.tradetype or "").upper())
+        object.__setattr__(self, "symbols", names)
         object.__setattr__(self, "priority", priority)
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from candle_core.checks import settled_until
 from candle_core.collect import DATE_RESOLUTION
 from candle_core.coordinator.coordinator import MarketDataCoordinator
-from candle_core.coordinator.models import LargeRequest
+from candle_core.coordinator.models import LargeRequest, at_least_one, texts_of
 from candle_core.ranges import Bounds
 from candle_core.timeframes import Grid, parse_timeframe
 from candle_core.update import BUFFER_SIZE, ProgressCallback
@@ -44,16 +44,14 @@ class ManyRequest(LargeRequest):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        names = [self.timeframes] if isinstance(self.timeframes, str) else list(self.timeframes)
-        if not names:
-            raise BadInputError("a request needs its 'timeframes', e.g. ['1m', '1h']")
+        if not (names := texts_of(self.timeframes)):
+            raise BadInputError(f"timeframes={self.timeframes!r} names none; give some like ['1m', '1h']")
         if self.start is not None and self.count is not None:
             raise BadInputError("start and count both say from where on; leave one out")
-        if self.buffer_size < 1:
-            raise BadInputError(f"a buffer_size of {self.buffer_size!r} rows holds nothing; give at least 1")
+        at_least_one("buffer_size", self.buffer_size)
         for name in names:
             parse_timeframe(name)
-        object.__setattr__(self, "timeframes", tuple(dict.fromkeys(names)))
+        object.__setattr__(self, "timeframes", names)
         _ = self.bounds
 
     @cached_property
