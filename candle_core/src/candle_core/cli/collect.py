@@ -1,26 +1,18 @@
 """``candle collect``: fetch what is missing of several symbols, and say what came of each."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import click
 
 from candle_core.cli.common import Session, Target, check_range, command, need_range, range_options
 from candle_core.cli.errors import Interrupted, describe, exit_code, one_line
-from candle_core.cli.outcomes import caption
-from candle_core.cli.progress import progress_bars
+from candle_core.cli.outcomes import Outcome, attempt, caption, failure_document, worst_if_all_failed
+from candle_core.cli.progress import Move, progress_bars
 from candle_core.cli.render import Cell, Column, duration, fields_of, print_table
 from candle_core.cli.running import run_async
-from candle_hookspecs import (
-    CandleError,
-    Candles,
-    CollectionProgress,
-    CollectionSummary,
-    ConfigError,
-    PluginError,
-    StorageError,
-)
+from candle_hookspecs import CollectionProgress, CollectionSummary, ConfigError, PluginError, StorageError
 
 AT_ONCE: Final = 4
 """Symbols under way at once. The budget is shared, so more would only make each of them slower."""
@@ -35,30 +27,6 @@ _COLUMNS = [
     Column("took", right=True),
     Column("state"),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one symbol: a summary or an error."""
-
-    symbol: str
-    result: CollectionSummary | CandleError
-
-    @property
-    def state(self) -> str:
-        """``complete``, ``incomplete`` or ``failed``."""
-        if isinstance(self.result, CandleError):
-            return "failed"
-        return "complete" if self.result.complete else "incomplete"
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """What a person should know besides."""
-        if isinstance(self.result, CandleError):
-            return (one_line(self.result),)
-        late = self.result.overlap_analysis_results["pending"]
-        pending = (f"{late:,} of the newest slots are empty but may still fill; the next run asks again",)
-        return (*self.result.problems, *(pending if late else ()))
 
 
 @command
@@ -94,24 +62,20 @@ def collect(
 
 async def _collect_all(
     session: Session, target: Target, wanted: dict[str, Any], committed: dict[str, int]
-) -> list[Outcome]:
+) -> list[Outcome[CollectionSummary]]:
     import candle_core
 
+    wanted = wanted | {"exchange": target.exchange, "tradetype": target.tradetype}
+    turn = asyncio.Semaphore(AT_ONCE)
     with progress_bars() as new_bar:
         async with candle_core.open(session.config) as candles:
-            turn = asyncio.Semaphore(AT_ONCE)
 
-            async def one(symbol: str) -> Outcome:
+            async def one(symbol: str) -> Outcome[CollectionSummary]:
                 async with turn:
                     with new_bar(symbol) as move:
-
-                        def watch(now: CollectionProgress) -> None:
-                            committed[symbol] = now.collected_count
-                            if move is not None:
-                                done = now.covered_slots / now.total_slots
-                                move(done, now.collected_count, now.estimated_remaining_seconds)
-
-                        return await _collect_one(candles, target, symbol, wanted | {"progress_callback": watch})
+                        watch = _watch(symbol, committed, move)
+                        work = candles.collect_candles_only(symbol, target.timeframe, **wanted, progress_callback=watch)
+                        return await attempt(symbol, work, fatal=(ConfigError, PluginError, StorageError))
 
             try:
                 async with asyncio.TaskGroup() as group:
@@ -121,63 +85,73 @@ async def _collect_all(
             return [task.result() for task in tasks]
 
 
-async def _collect_one(candles: Candles, target: Target, symbol: str, wanted: dict[str, Any]) -> Outcome:
-    try:
-        summary = await candles.collect_candles_only(
-            symbol,
-            target.timeframe,
-            exchange=target.exchange,
-            tradetype=target.tradetype,
-            **wanted,
-        )
-    except (ConfigError, PluginError, StorageError):
-        raise  # not this symbol's failure: no other symbol could do better
-    except CandleError as error:
-        return Outcome(symbol, error)
-    return Outcome(symbol, summary)
+def _watch(symbol: str, committed: dict[str, int], move: Move | None) -> Callable[[CollectionProgress], None]:
+    """What is called after each commit: it counts the symbol's candles, and moves its bar."""
+
+    def watch(now: CollectionProgress) -> None:
+        committed[symbol] = now.collected_count
+        if move is not None:
+            move(now.covered_slots / now.total_slots, now.collected_count, now.estimated_remaining_seconds)
+
+    return watch
 
 
 # ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _tell(session: Session, target: Target, outcomes: list[Outcome]) -> int:
-    errors = [outcome.result for outcome in outcomes if isinstance(outcome.result, CandleError)]
-    all_failed = len(errors) == len(outcomes)
-    worst = max(errors, key=exit_code, default=None)
+def _tell(session: Session, target: Target, outcomes: list[Outcome[CollectionSummary]]) -> int:
+    worst = worst_if_all_failed(outcomes)
     if session.as_json:
-        document: dict[str, Any] = {"symbols": [_document(outcome) for outcome in outcomes]}
-        session.emit(({"error": describe(worst)} if all_failed and worst else {}) | document)
-    elif not all_failed:
-        summaries = (outcome.result for outcome in outcomes if not isinstance(outcome.result, CandleError))
+        document = {"symbols": [_document(outcome) for outcome in outcomes]}
+        session.emit(({"error": describe(worst)} if worst else {}) | document)
+    elif worst is None:
+        summaries = [outcome.result for outcome in outcomes if isinstance(outcome.result, CollectionSummary)]
         click.echo(caption(target, [summary.time_range for summary in summaries]))
         print_table(_COLUMNS, [_row(outcome) for outcome in outcomes])
     for outcome in outcomes:
-        for remark in outcome.remarks:
-            session.note(f"candle: {outcome.symbol}: {remark}")
-    if all_failed and worst:
+        for remark in _remarks(outcome):
+            session.note(f"candle: {outcome.name}: {remark}")
+    if worst is not None:
         return exit_code(worst)
-    return 0 if all(outcome.state == "complete" for outcome in outcomes) else 1
+    return 0 if all(_state(outcome) == "complete" for outcome in outcomes) else 1
 
 
-def _row(outcome: Outcome) -> tuple[Cell, ...]:
+def _state(outcome: Outcome[CollectionSummary]) -> str:
+    if not isinstance(outcome.result, CollectionSummary):
+        return "failed"
+    return "complete" if outcome.result.complete else "incomplete"
+
+
+def _remarks(outcome: Outcome[CollectionSummary]) -> Sequence[str]:
+    """What a person should know besides the row of the table."""
     summary = outcome.result
-    if isinstance(summary, CandleError):
-        return (outcome.symbol, *[None] * (len(_COLUMNS) - 2), outcome.state)
+    if not isinstance(summary, CollectionSummary):
+        return [one_line(summary)]
+    if not (late := summary.overlap_analysis_results["pending"]):
+        return summary.problems
+    pending = f"{late:,} of the newest slots are empty but may still fill; the next run asks again"
+    return [*summary.problems, pending]
+
+
+def _row(outcome: Outcome[CollectionSummary]) -> tuple[Cell, ...]:
+    summary = outcome.result
+    if not isinstance(summary, CollectionSummary):
+        return (outcome.name, *[None] * (len(_COLUMNS) - 2), _state(outcome))
     return (
-        outcome.symbol,
+        outcome.name,
         summary.db_records_count,
         summary.saved.inserted,
         summary.saved.revised,
         summary.api_calls_made,
         summary.overlap_analysis_results["missing"],
         duration(summary.duration_seconds),
-        outcome.state,
+        _state(outcome),
     )
 
 
-def _document(outcome: Outcome) -> dict[str, Any]:
-    head = {"name": outcome.symbol, "state": outcome.state}
-    if isinstance(outcome.result, CandleError):
-        return head | {"error": describe(outcome.result)}
-    own = {"symbol": str(outcome.result.symbol), "duration_seconds": round(outcome.result.duration_seconds, 3)}
-    return head | fields_of(outcome.result) | own
+def _document(outcome: Outcome[CollectionSummary]) -> dict[str, Any]:
+    summary = outcome.result
+    if not isinstance(summary, CollectionSummary):
+        return failure_document(outcome)
+    own = {"symbol": str(summary.symbol), "duration_seconds": round(summary.duration_seconds, 3)}
+    return {"name": outcome.name, "state": _state(outcome)} | fields_of(summary) | own

@@ -53,6 +53,5 @@ def _bar(progress: "Progress", name: str) -> Iterator[Move]:
         )
 
     yield move
-    progress.remove_task(
-        task
-    )  # the summary will tell; the bar of an interrupted symbol stays and shows how far it came
+    # The summary will tell. The bar of an interrupted symbol stays, and shows how far it came.
+    progress.remove_task(task)
