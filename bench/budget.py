@@ -191,9 +191,9 @@ async def ask_for_ever(url: str, name: str, market_name: str, clock: CommonClock
     )  # fmt: skip
 
     async def once() -> Page:
-        await provider.budget.spend(request.costs)
-        page = await provider.hooks.fetch(request)
-        provider.budget.observe(page.feedback)
+        async with provider.budget.under_way(request.costs):
+            page = await provider.hooks.fetch(request)
+            provider.budget.observe(page.feedback)
         return page
 
     async def ask() -> None:

@@ -262,3 +262,62 @@ async def test_a_worker_thread_passes_the_same_gate(clock: Any) -> None:
     assert threading.current_thread() not in threads
     with pytest.raises(BadInputError):
         await asyncio.to_thread(budget.spend_blocking, {"nope": 1})
+
+
+# ── under way ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def ask(clock: Any, budget: Budget, seconds: float, cost: float) -> None:
+    async with budget.under_way({"weight": cost}):
+        clock.ms += int(seconds * 1000)
+
+
+async def test_a_sliding_period_begins_when_the_answer_is_there(clock: Any) -> None:
+    budget, began = gate(clock, SLIDING), clock.now()
+    await ask(clock, budget, 40, 10)
+    await budget.spend({"weight": 1})
+    assert clock.now() >= began + 100_000, "it may have been counted in the fortieth second"
+
+
+async def test_what_was_under_way_when_a_fixed_window_turned_counts_in_both(clock: Any) -> None:
+    clock.ms += 60_000 - clock.ms % 60_000 + 30_000
+    budget, turn = gate(clock, FIXED), clock.now() + 30_000
+    await ask(clock, budget, 32, 6)
+    await budget.spend({"weight": 4})
+    assert turn <= clock.now() < turn + 60_000
+    await budget.spend({"weight": 1})
+    assert clock.now() >= turn + 60_000
+
+
+@each_window
+async def test_what_is_not_answered_counts_however_long_it_takes(clock: Any, limit: Limit) -> None:
+    budget = gate(clock, limit)
+    async with budget.under_way({"weight": 10}):
+        clock.ms += 150_000
+        waiting = asyncio.create_task(budget.spend({"weight": 1}))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        assert clock.slept == [], "nothing but the answer can make room"
+    async with asyncio.timeout(5):
+        await waiting
+
+
+@each_window
+async def test_a_request_that_fails_is_over_too(clock: Any, limit: Limit) -> None:
+    budget = gate(clock, limit)
+    with pytest.raises(ValueError, match="cut"):
+        async with budget.under_way({"weight": 10}):
+            raise ValueError("cut")
+    async with asyncio.timeout(5):
+        await budget.spend({"weight": 10})
+    assert clock.slept != [], "it may have been counted, and does not stay under way"
+
+
+@each_window
+async def test_a_header_that_counts_what_is_under_way_is_no_news(clock: Any, limit: Limit) -> None:
+    budget = gate(clock, limit)
+    async with budget.under_way({"weight": 4}), budget.under_way({"weight": 3}):
+        budget.observe(LimitFeedback(used={"weight": 7}))
+        await asyncio.sleep(0)
+        await budget.spend({"weight": 3})
+    assert clock.slept == [], "ten in all, and nobody else's"

@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from pydantic import AnyHttpUrl, SecretStr
 
 from candle_core.budget import Budget, shared
+from candle_core.budget import gate as gates
+from candle_core.budget import tally as tallies
 from candle_core.budget.shared import BudgetNotSharedWarning, Remote, SharedStore, cache_root
 from candle_core.clock import ExchangeClock
 from candle_core.config import load_config
@@ -191,6 +193,108 @@ async def test_what_a_clock_of_another_time_wrote_is_forgotten(gate: Gate, limit
     async with simulated() as time:
         await gate(time, limit).spend({"weight": 10})
         assert time.now() == NOON
+
+
+# ── under way ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("limit", [FIXED, SLIDING], ids=["fixed", "sliding"])
+async def test_what_one_has_under_way_another_lacks_until_it_landed(gate: Gate, limit: Limit) -> None:
+    async with simulated() as time:
+        one, other = gate(time, limit), gate(time, limit)
+        async with one.under_way({"weight": 10}):
+            waiting = asyncio.create_task(other.spend({"weight": 1}))
+            await time.sleep(3.0)
+            assert not waiting.done()
+            landed = time.now()
+        one.close()  # or it would be told in a moment
+        await waiting
+        turn = NOON + 60_000 if limit is FIXED else landed + 60_000
+        assert turn <= time.now() < turn + 100
+
+
+async def test_what_one_that_died_had_under_way_counts_as_sent(gate: Gate) -> None:
+    async with simulated() as time:
+        dead = gate(time, SLIDING).under_way({"weight": 10})
+        await dead.__aenter__()
+        await gate(time, SLIDING).spend({"weight": 1})
+        assert NOON + 65_000 <= time.now() < NOON + 65_100, "five seconds to be heard of, and the period"
+
+
+async def test_one_that_lives_says_so_while_it_waits_for_an_answer(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gates, "BEAT", 0.01)
+    monkeypatch.setattr(tallies, "BEAT", 0.01)
+    async with simulated() as time:
+        one, other = gate(time, SLIDING), gate(time, SLIDING)
+        async with one.under_way({"weight": 10}):
+            for _ in range(4):
+                time.ms += 4_000
+                await asyncio.sleep(0.05)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await other.spend({"weight": 1})
+            landed = time.now()
+        one.close()
+        await other.spend({"weight": 1})
+        assert time.now() >= landed + 60_000
+
+
+# ── another version ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+OTHERS: list[Any] = [
+    [1, 2], 7, "full", {"spent": 3}, {"spent": [1]}, {"spent": [0, None, 1]}, {"spent": [0, {"weight": 3}]},
+    {"spent": [float("nan")] * 3}, {"away": []}, {"away": {"me": [1]}}, {"turn": "late"}, {"waiting": {"me": 1}},
+    {"pause": 12}, {"pause": {"until": 5}}, {"offset": [None, 0]},
+]  # fmt: skip
+
+
+def write(path: Path, like: str, value: Any) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        written = connection.execute("UPDATE state SET value = ? WHERE key LIKE ?", (json.dumps(value), like))
+        assert written.rowcount == 1
+
+
+@pytest.mark.parametrize("value", OTHERS, ids=repr)
+@pytest.mark.parametrize("limit", [FIXED, SLIDING], ids=["fixed", "sliding"])
+async def test_a_count_in_another_shape_is_taken_to_be_full(gate: Gate, path: Path, limit: Limit, value: Any) -> None:
+    async with simulated() as time:
+        await gate(time, limit).spend({"weight": 1})
+        write(path, "exchange/weight/%", value)
+        late = gate(time, limit)
+        with pytest.warns(BudgetNotSharedWarning, match="another version.*CANDLE_CACHE_DIR") as said:
+            await late.spend({"weight": 1})
+        assert NOON + 60_000 <= time.now() < NOON + 60_100
+        await late.spend({"weight": 9})
+        await gate(time, limit).spend({"weight": 1})
+        assert NOON + 120_000 <= time.now() < NOON + 120_200, "from then on it counts as ever, for all"
+        assert len(said) == 1
+
+
+@pytest.mark.parametrize("costs", [{"weight": 1}, {}], ids=["a cost", "none"])
+async def test_a_pause_in_another_shape_is_one_of_a_minute(gate: Gate, path: Path, costs: dict[str, float]) -> None:
+    async with simulated() as time:
+        one = gate(time)
+        one.pause(5)
+        await asyncio.sleep(0)
+        write(path, "exchange", {"pause": {"until": "noon"}})
+        with pytest.warns(BudgetNotSharedWarning, match="'exchange'"):
+            await gate(time).spend(costs)
+        assert NOON + 60_000 <= time.now() < NOON + 60_200
+        await gate(time).spend(costs)
+        assert time.now() < NOON + 60_200
+
+
+async def test_a_pause_is_told_where_another_shape_stood(gate: Gate, path: Path) -> None:
+    async with simulated() as time:
+        one = gate(time)
+        one.pause(5)
+        await asyncio.sleep(0)
+        write(path, "exchange", ["paused"])
+        one.pause(90)
+        with pytest.warns(BudgetNotSharedWarning, match="'exchange'"):
+            await asyncio.sleep(0)
+        await gate(time).spend({})
+        assert time.now() >= NOON + 90_000
 
 
 # ── one pause ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -50,13 +50,13 @@ class PatientClock:
     def __init__(self, sandbox: Sandbox, patch: pytest.MonkeyPatch) -> None:
         self._sandbox = sandbox
         self._passed = 0
-        spend = Budget.spend
+        enter = Budget._enter
 
-        async def counted(budget: Budget, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
-            await spend(budget, costs, priority)
+        async def counted(budget: Budget, costs: Costs, priority: Priority, *, lands: bool) -> None:
+            await enter(budget, costs, priority, lands=lands)
             self._passed += 1
 
-        patch.setattr(Budget, "spend", counted)
+        patch.setattr(Budget, "_enter", counted)
 
     def now(self) -> int:
         return self._sandbox.clock.now()

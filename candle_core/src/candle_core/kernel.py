@@ -169,6 +169,8 @@ class Kernel:
         for name, result in zip(names, results, strict=True):
             if isinstance(result, BaseException):
                 _log.warning("closing %r failed: %s", name, result)
+        for provider in self.providers.values():
+            provider.budget.close()
         self._limits.close()
         await asyncio.to_thread(self.statistics.hand_on, last=True)
 

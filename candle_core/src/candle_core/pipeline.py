@@ -195,10 +195,10 @@ class Pipeline:
         return self._answer(page, checked.batch, (*checked.proofs, *believed))
 
     async def _fetch(self, request: FetchRequest) -> Page:
-        await self._provider.budget.spend(request.costs, request.priority)
-        self.tally.requests += 1
-        page = await self._provider.hooks.fetch(request)
-        self._provider.budget.observe(replace(page.feedback, server_time=page.answered_at))
+        async with self._provider.budget.under_way(request.costs, request.priority):
+            self.tally.requests += 1
+            page = await self._provider.hooks.fetch(request)
+            self._provider.budget.observe(replace(page.feedback, server_time=page.answered_at))
         await self._kernel.emit(
             "page.fetched", self._record.symbol, rows=len(page.batch), size=page.size, source=request.source
         )

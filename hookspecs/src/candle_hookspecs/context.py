@@ -1,6 +1,7 @@
 """What the kernel hands to every plugin it builds."""
 
 import logging
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
@@ -74,8 +75,16 @@ class BudgetGate(Protocol):
         """
         ...
 
+    def under_way(self, costs: Costs, priority: Priority = Priority.NORMAL) -> AbstractAsyncContextManager[None]:
+        """The same around one request that is sent and answered in the block: ``async with gate.under_way(costs):``.
+
+        It counts for as long as the exchange may come to count it. What `spend` takes counts from then on, as if it
+        arrived at once.
+        """
+        ...
+
     def spend_blocking(self, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
-        """The same for a plain `def` hook, which runs in a worker thread. Never call it on the event loop."""
+        """`spend` for a plain `def` hook, which runs in a worker thread. Never call it on the event loop."""
         ...
 
     def observe(self, feedback: LimitFeedback) -> None:

@@ -10,11 +10,11 @@ NAP: Final = 0.01
 AHEAD: Final = 5_000
 """Milliseconds. Two clocks on one machine are never so far apart; what stands further ahead was written by another
 clock, and is forgotten."""
+GRAIN: Final = 1e-9
+"""What sums of fractions may be off by."""
 
 _SECOND: Final = 1_000
-_GRAIN: Final = 1e-9
-"""What sums of fractions may be off by."""
-_GRAINS: Final = 64
+_PIECES: Final = 64
 """Into so many pieces a sliding period is cut; what is spent within one piece is kept as one entry."""
 
 
@@ -27,6 +27,10 @@ class Now(NamedTuple):
 
     local: int
     exchange: int
+
+    def at(self, local: int) -> "Now":
+        """Another moment of the machine's clock, by the same estimate."""
+        return Now(local, self.exchange + local - self.local)
 
 
 class Counter(Protocol):
@@ -127,7 +131,7 @@ class SlidingWindow:
     def wait(self, cost: float, amount: float, now: Now) -> float:
         """Seconds until `cost` fits."""
         self._forget(now.local)
-        excess = self._since(now.local - self._period + 1) + cost - amount - _GRAIN
+        excess = self._since(now.local - self._period + 1) + cost - amount - GRAIN
         if excess <= 0:
             return 0.0
         last = now.local
@@ -157,14 +161,14 @@ class SlidingWindow:
             until = min(now.local, since + self._period)
             since -= self._margin
         others = used - self._since(since)
-        if others > _GRAIN and until > now.local - self._period:
+        if others > GRAIN and until > now.local - self._period:
             self._add(until, others)
 
     def _since(self, moment: int) -> float:
         return sum(cost for spent_at, cost in self._spent if spent_at >= moment)
 
     def _add(self, moment: int, cost: float) -> None:
-        grain = max(1, self._period // _GRAINS)
+        grain = max(1, self._period // _PIECES)
         if self._spent and self._spent[-1][0] // grain == moment // grain:
             last, spent = self._spent.pop()
             moment, cost = max(last, moment), spent + cost

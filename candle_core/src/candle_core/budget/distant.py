@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from candle_core.budget.records import Record, shifted, united
+from candle_core.budget.records import Record, shifted, understood, united
 from candle_core.budget.shared import BudgetNotSharedWarning, Records
 from candle_core.secrets import REDACTOR
 from candle_hookspecs import BudgetStore, CacheUnavailableError, StoreBusyError
@@ -85,7 +85,7 @@ class DistantStore:
     def _there(self, keys: tuple[str, ...]) -> Iterator[Records]:
         with self._distant.transaction(*keys) as theirs:
             ahead = self._distant.ahead
-            records = {key: shifted(record, -ahead) for key, record in theirs.items()}
+            records = {key: shifted(understood(record), -ahead) for key, record in theirs.items()}
             if doubtful := [key for key in keys if not self._is_fresh(key)]:
                 with self._near.transaction(*doubtful) as ours:
                     records.update({key: united(records[key], ours[key]) for key in doubtful})

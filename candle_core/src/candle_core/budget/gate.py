@@ -1,20 +1,25 @@
 """Rate limits: one gate that every request passes. Spends, corrects itself from headers, pauses for all at once.
 
-The counts stand in a `BudgetStore`, which all processes of the machine may share (`candle_core.budget.shared`); the
-line of those who wait is each process's own (`candle_core.budget.line`).
+The counts stand in a `BudgetStore`, which all processes of the machine may share (`candle_core.budget.shared`); what
+is counted of one limit is said in `candle_core.budget.tally`; the line of those who wait is each process's own
+(`candle_core.budget.line`).
 """
 
 import asyncio
+import math
 import os
 import random
 import secrets
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from candle_core.budget.counters import AHEAD, NAP, Now, counter
+from candle_core.budget.counters import AHEAD, NAP, Now
 from candle_core.budget.line import Line, Ticket, is_by_age
-from candle_core.budget.shared import LocalStore, Records, Remote
+from candle_core.budget.records import is_foreign
+from candle_core.budget.shared import CACHE_DIR, BudgetNotSharedWarning, LocalStore, Records, Remote
+from candle_core.budget.tally import BEAT, LEASE, POLL, Tally
 from candle_core.clock import ExchangeClock
 from candle_hookspecs import (
     BadInputError,
@@ -30,24 +35,12 @@ from candle_hookspecs import (
 
 LONGEST_PAUSE: Final = 900.0
 """Seconds. A longer ban is reported to everybody who waits or comes, instead of being waited for."""
-POLL: Final = 0.02
-"""Seconds after which to look again whether another process, which goes first, has gone."""
 GRACE: Final = 300
 """Milliseconds for which another process keeps its turn after the moment at which it said it would look again."""
 BELIEVED: Final = 600_000
 """Milliseconds for which another process's idea of the exchange's clock is believed."""
-
-
-@dataclass(slots=True)
-class _Declared:
-    """A limit, where it is kept, the line before it, and what headers said that is not in the counts yet."""
-
-    limit: Limit
-    amount: float
-    pool: str
-    key: str
-    line: Line = field(default_factory=Line)
-    heard: list[tuple[float, int | None]] = field(default_factory=list)
+UNREAD: Final = 60_000
+"""Milliseconds of pause where nobody can read whether there is one."""
 
 
 class Budget:
@@ -77,35 +70,44 @@ class Budget:
         self._store = store or LocalStore()
         self._remote = remote or Remote("")
         self._spent = spent
-        self._limits: dict[str, _Declared] = {}
+        self._limits: dict[str, Tally] = {}
         self._loop = asyncio.get_running_loop()
         self._me = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._paused_until = 0
+        self._telling: asyncio.TimerHandle | None = None
+        self._is_closed = False
+        self._unread: set[str] = set()
 
     def declare(self, limits: Iterable[Limit]) -> None:
         """Take the provider's limits on."""
         for limit in limits:
             pool = self._remote.pool(limit)
             key = f"{pool}/{limit.name}/{limit.period:g}{limit.window.value[0]}"
-            self._limits[limit.name] = _Declared(limit, limit.amount, pool, key)
+            self._limits[limit.name] = Tally(limit, limit.amount, pool, key)
+
+    def close(self) -> None:
+        """Tell the other processes at once what they would be told in a moment."""
+        self._is_closed = True
+        self._tell_news()
 
     async def spend(self, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
-        """Wait until every limit named has room and no pause is on, then take the costs."""
-        self._check(costs)
-        if not costs:
-            await self._outlast_pause()
-            return
-        first = next(declared for name, declared in self._limits.items() if name in costs)
-        ticket = first.line.join(priority, self._local.now())
+        """Wait until every limit named has room and no pause is on, then take the costs: they count as of now."""
+        await self._enter(costs, priority, lands=False)
+
+    @asynccontextmanager
+    async def under_way(self, costs: Costs, priority: Priority = Priority.NORMAL) -> AsyncIterator[None]:
+        """The same for a request that is sent and answered inside the block.
+
+        However long it takes, it is counted in every period in which the exchange may have counted it.
+        """
+        await self._enter(costs, priority, lands=True)
+        tallies = [(self._limits[name], cost) for name, cost in costs.items()]
         try:
-            while (wait := self._try(first, ticket, costs)) != 0:
-                await self._rest(ticket, wait)
-        except BaseException:
-            first.line.leave(ticket)
-            self._withdraw(first)
-            raise
-        if self._spent is not None:
-            self._spent(costs)
+            yield
+        finally:
+            for tally, cost in tallies:
+                tally.land(cost, self._local.now())
+            self._tell_soon(POLL)
 
     def spend_blocking(self, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
         """`spend` from a worker thread."""
@@ -121,6 +123,23 @@ class Budget:
 
     # ── passing ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    async def _enter(self, costs: Costs, priority: Priority, *, lands: bool) -> None:
+        self._check(costs)
+        if not costs:
+            await self._outlast_pause()
+            return
+        first = next(tally for name, tally in self._limits.items() if name in costs)
+        ticket = first.line.join(priority, self._local.now())
+        try:
+            while (wait := self._try(first, ticket, costs, lands=lands)) != 0:
+                await self._rest(ticket, wait)
+        except BaseException:
+            first.line.leave(ticket)
+            self._withdraw(first)
+            raise
+        if self._spent is not None:
+            self._spent(costs)
+
     def _check(self, costs: Costs) -> None:
         for name, cost in costs.items():
             if name not in self._limits:
@@ -129,26 +148,34 @@ class Budget:
             if cost > amount:
                 raise BadInputError(f"a cost of {cost!r} never fits into limit {name!r} of {amount!r}")
 
-    def _try(self, first: _Declared, ticket: Ticket, costs: Costs) -> float | None:
+    def _try(self, first: Tally, ticket: Ticket, costs: Costs, *, lands: bool) -> float | None:
         """Pass, and leave the line: 0. Else seconds until it is worth trying again; None: when somebody says so."""
         self._check(costs)  # again: the exchange may have lowered a limit meanwhile
         ticket.moved.clear()
         if ticket not in (first.line.head(by_age=False), first.line.head(by_age=True)):
             return None
-        keys = [self._limits[name].key for name in costs]
-        pools = {self._limits[name].pool for name in costs} | {self._remote.pool()}
+        tallies = [self._limits[name] for name in costs]
+        pools = {tally.pool for tally in tallies} | {self._remote.pool()}
         try:
-            with self._store.transaction(*keys, *pools) as records:
-                wait = self._pass(first, ticket, costs, records, self._now(pools, records))
+            with self._store.transaction(*(tally.key for tally in tallies), *pools) as records:
+                now = self._now(pools, records)
+                wait = self._pass(first, ticket, costs, records, now, lands=lands)
         except StoreBusyError:  # at the beginning or at the end: whatever was decided did not happen
             first.line.rejoin(ticket)
             return random.uniform(0.2, 1) * POLL
         if wait is not None:
-            for name in costs:
-                self._limits[name].heard.clear()
-        return wait
+            for tally in tallies:
+                tally.tell(self._loop.time())
+        if wait == 0 and lands:
+            for tally, cost in zip(tallies, costs.values(), strict=True):
+                tally.send(cost)
+            self._tell_soon(BEAT)
+        return None if wait == math.inf else wait
 
-    def _pass(self, first: _Declared, ticket: Ticket, costs: Costs, records: Records, now: Now) -> float | None:
+    def _pass(
+        self, first: Tally, ticket: Ticket, costs: Costs, records: Records, now: Now, *, lands: bool
+    ) -> float | None:
+        """As `_try`; `math.inf`: when something of our own lands."""
         record = records[first.key] or {}
         turn = record.get("turn", 0)
         by_age = is_by_age(turn)
@@ -156,37 +183,35 @@ class Budget:
             assert head is not None
             head.moved.set()
             return None
-        wait = max(self._pause_left(records, now.local), self._count(costs, records, now, dry=True))
+        wait = max(self._pause_left(records, now.local), self._wait(costs, records, now))
         others = _others(record.get("waiting", {}), self._me, now.local)
         if wait == 0 and any(_goes_first(entry, ticket, by_age=by_age) for entry in others.values()):
             wait = POLL
         if wait == 0:
-            self._count(costs, records, now, dry=False)
+            for name, cost in costs.items():
+                tally = self._limits[name]
+                records[tally.key] = tally.taken(records[tally.key], cost, now, self._me, lands=lands)
             first.line.leave(ticket)
             turn += 1
         if first.line:
-            others[self._me] = self._entry(first.line, now.local + int(wait * 1000))
-        records[first.key] = {**(records[first.key] or {}), "turn": turn, "waiting": others}
+            others[self._me] = self._entry(first.line, now.local + (LEASE if wait == math.inf else int(wait * 1000)))
+        records[first.key] = {**records[first.key], "turn": turn, "waiting": others}
         return wait
 
-    def _count(self, costs: Costs, records: Records, now: Now, *, dry: bool) -> float:
-        """Take in what headers said, and say how long the costs must wait; unless `dry`, spend them."""
+    def _wait(self, costs: Costs, records: Records, now: Now) -> float:
+        """Write down what this process has to tell, and say how long the costs must wait."""
         wait = 0.0
         for name, cost in costs.items():
-            declared = self._limits[name]
-            record = records[declared.key] or {}
-            spent = counter(declared.limit, record.get("spent", ()))
-            for used, told in declared.heard:
-                spent.hear(used, now, told)
-            wait = max(wait, spent.wait(cost, declared.amount, now))
-            if not dry:
-                spent.take(cost, now)
-            records[declared.key] = {**record, "spent": spent.state}
+            tally = self._limits[name]
+            self._warn_if_foreign(tally.key, records)
+            records[tally.key] = tally.refreshed(records[tally.key], now, self._me)
+            wait = max(wait, tally.wait(records[tally.key], cost, now, self._me))
         return wait
 
     def _now(self, pools: Iterable[str], records: Records) -> Now:
         """The time here and, by the best estimate of anybody who shares the pools, at the exchange."""
         local, own = self._local.now(), self.clock.offset
+        self._read_pools(pools, records, local)
         best = own
         for pool in pools:
             record = records[pool] or {}
@@ -220,7 +245,7 @@ class Budget:
         assert oldest is not None
         return [urgent.priority, oldest.arrived, due]
 
-    def _withdraw(self, first: _Declared) -> None:
+    def _withdraw(self, first: Tally) -> None:
         """Let nobody elsewhere wait for one who gave up."""
         try:
             with self._store.transaction(first.key) as records:
@@ -230,6 +255,38 @@ class Budget:
                     records[first.key] = {**record, "waiting": waiting}
         except StoreBusyError:
             return  # the entry loses its force by itself
+
+    # ── telling other processes what is over ────────────────────────────────────────────────────────────────────────
+
+    def _tell_soon(self, seconds: float) -> None:
+        """See to it that news are told in so many seconds at the latest, unless a request that passes tells them."""
+        due = self._loop.time() + seconds
+        if self._is_closed or (self._telling is not None and self._telling.when() <= due):
+            return
+        if self._telling is not None:
+            self._telling.cancel()
+        self._telling = self._loop.call_at(due, self._tell_news)
+
+    def _tell_news(self) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
+        at = self._loop.time()
+        if tallies := [tally for tally in self._limits.values() if tally.has_news(at)]:
+            pools = {tally.pool for tally in tallies}
+            try:
+                with self._store.transaction(*(tally.key for tally in tallies), *pools) as records:
+                    now = self._now(pools, records)
+                    for tally in tallies:
+                        self._warn_if_foreign(tally.key, records)
+                        records[tally.key] = tally.refreshed(records[tally.key], now, self._me)
+            except StoreBusyError:
+                self._tell_soon(POLL)
+                return
+            for tally in tallies:
+                tally.tell(at)
+        if any(tally.under_way for tally in self._limits.values()):
+            self._tell_soon(BEAT)
 
     # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -260,9 +317,10 @@ class Budget:
 
     def _tell_pause(self, now: int) -> None:
         """Write the pause down for everybody; if somebody else is writing, in a moment."""
-        pools = {declared.pool for declared in self._limits.values()} | {self._remote.pool()}
+        pools = {tally.pool for tally in self._limits.values()} | {self._remote.pool()}
         try:
             with self._store.transaction(*pools) as records:
+                self._read_pools(pools, records, now)
                 for pool, record in records.items():
                     until = max(self._paused_until, _paused_until(record, now))
                     records[pool] = {**(record or {}), "pause": [now, until]}
@@ -283,8 +341,10 @@ class Budget:
 
     async def _outlast_pause(self) -> None:
         while True:
+            pool = self._remote.pool()
             try:
-                with self._store.transaction(self._remote.pool()) as records:
+                with self._store.transaction(pool) as records:
+                    self._read_pools([pool], records, self._local.now())
                     wait = self._pause_left(records, self._local.now())
             except StoreBusyError:
                 wait = POLL
@@ -294,8 +354,28 @@ class Budget:
 
     def _wake(self) -> None:
         """Let those in every line look again who may be next."""
-        for declared in self._limits.values():
-            declared.line.wake()
+        for tally in self._limits.values():
+            tally.line.wake()
+
+    # ── what another version has written ────────────────────────────────────────────────────────────────────────────
+
+    def _read_pools(self, pools: Iterable[str], records: Records, local: int) -> None:
+        """Where nobody can read whether a pause is on, take it that one is, for a while."""
+        for pool in pools:
+            if is_foreign(records[pool]):
+                self._warn_if_foreign(pool, records)
+                records[pool] = {"pause": [local, local + UNREAD]}
+
+    def _warn_if_foreign(self, key: str, records: Records) -> None:
+        if is_foreign(records[key]) and key not in self._unread:
+            self._unread.add(key)
+            warnings.warn(
+                f"what is counted under {key!r} cannot be read: another version of Candle wrote it. It is taken to be"
+                " used up, and counted anew. If both versions are to run at once, update the older one, or give one of"
+                f" them a folder of its own in the environment variable {CACHE_DIR}",
+                BudgetNotSharedWarning,
+                stacklevel=2,
+            )
 
 
 def _paused_until(record: Mapping[str, Any] | None, now: int) -> int:

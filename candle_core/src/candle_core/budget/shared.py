@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import platformdirs
 from pydantic import BaseModel, SecretBytes, SecretStr
 
+from candle_core.budget.records import understood
 from candle_hookspecs import Account, Limit, Scope, StoreBusyError
 
 CACHE_DIR: Final = "CANDLE_CACHE_DIR"
@@ -105,7 +106,7 @@ class SharedStore:
             select = "SELECT value FROM state WHERE key = ?"
             rows = {key: connection.execute(select, (key,)).fetchone() for key in keys}
             self._locked_out_since = None
-            return {key: None if row is None else json.loads(row[0]) for key, row in rows.items()}
+            return {key: None if row is None else understood(json.loads(row[0])) for key, row in rows.items()}
         except (sqlite3.Error, OSError, ValueError) as error:
             self._roll_back()
             if not _is_busy(error) or self._is_locked_out():

@@ -73,14 +73,14 @@ class Client:
         Raises:
             TransientError, ProviderError: as `get`; a pause that the exchange wants holds for everybody.
         """
-        await self._context.budget.spend(costs)
-        try:
-            answer = await self.get(path, parameters)
-        except RateLimitedError as error:
-            if error.retry_after is not None:
-                self._context.budget.pause(error.retry_after)
-            raise
-        self._context.budget.observe(answer.feedback)
+        async with self._context.budget.under_way(costs):
+            try:
+                answer = await self.get(path, parameters)
+            except RateLimitedError as error:
+                if error.retry_after is not None:
+                    self._context.budget.pause(error.retry_after)
+                raise
+            self._context.budget.observe(answer.feedback)
         return answer
 
     async def close(self) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +34,12 @@ class OpenGate:
     async def spend(self, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
         """Let it pass at once."""
         self.spend_blocking(costs, priority)
+
+    @asynccontextmanager
+    async def under_way(self, costs: Costs, priority: Priority = Priority.NORMAL) -> AsyncIterator[None]:
+        """Let it pass at once."""
+        self.spend_blocking(costs, priority)
+        yield
 
     def spend_blocking(self, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
         """Let it pass at once."""
