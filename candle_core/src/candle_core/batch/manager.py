@@ -1,21 +1,18 @@
 """`BatchDBManager`: operations on any table of a store, and candles, by priority and in bounded memory."""
 
 import asyncio
-import inspect
-import logging
-from collections import deque
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from candle_core.batch.candles import TABLE, CandleRows, batch_of, by_symbol
+from candle_core.batch.ledger import BatchStats, Ledger
 from candle_core.batch.operation import BatchOperation, OperationCallback
-from candle_core.batch.parts import MB, Failures, Part, Watch, candle_parts, operation_of, table_parts
+from candle_core.batch.parts import MB, Part, Watch, candle_parts, operation_of, table_parts
 from candle_core.kernel import Kernel
 from candle_core.manager import Candles
 from candle_core.manager import open as open_candles
@@ -31,28 +28,6 @@ from candle_hookspecs import (
     Row,
     SymbolLike,
 )
-
-KEPT_FAILURES: Final = 1_000
-"""So many failed operations without a callback are kept for `take_failed`; the oldest go first."""
-
-_log = logging.getLogger("candle.batch")
-
-
-@dataclass(slots=True)
-class BatchStats:
-    """What became of operations. total = successful + failed; `total_processing_time` in seconds."""
-
-    total_operations: int = 0
-    successful_operations: int = 0
-    failed_operations: int = 0
-    total_processing_time: float = 0.0
-
-    def add(self, operation: BatchOperation) -> None:
-        """Count one that has ended."""
-        self.total_operations += 1
-        self.successful_operations += operation.is_processed
-        self.failed_operations += not operation.is_processed
-        self.total_processing_time += operation.processing_time
 
 
 class BatchDBManager:
@@ -88,13 +63,7 @@ class BatchDBManager:
         self._rows: CandleRows
         self._writer: Writer
         self._accepting = False
-        self._unfinished = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._waiting = dict.fromkeys(Priority, 0)
-        self._callbacks: set[asyncio.Future[None]] = set()
-        self._failed: deque[BatchOperation] = deque(maxlen=KEPT_FAILURES)
-        self.stats = BatchStats()
+        self._ledger = Ledger()
 
     # ── from beginning to end ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -126,13 +95,12 @@ class BatchDBManager:
         self._accepting = False
         if self._candles is None:
             return
-        while not self._idle.is_set():
+        while not self._ledger.settled.is_set():
             self._writer.flush()
             with suppress(TimeoutError):  # then whoever waited for room has come in, and is flushed too
                 async with asyncio.timeout(0.1):
-                    await self._idle.wait()
-        if self._callbacks:
-            await asyncio.wait(self._callbacks)
+                    await self._ledger.settled.wait()
+        await self._ledger.heard()
         self._candles = None
         await self._stack.aclose()
 
@@ -140,7 +108,7 @@ class BatchDBManager:
         """Write everything that was handed in so far."""
         self._running()
         self._writer.flush()
-        await self._idle.wait()
+        await self._ledger.settled.wait()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -239,6 +207,11 @@ class BatchDBManager:
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    @property
+    def stats(self) -> BatchStats:
+        """What became of all operations so far."""
+        return self._ledger.stats
+
     async def get_queue_status(self) -> dict[str, Any]:
         """How things stand, as plain values.
 
@@ -248,8 +221,8 @@ class BatchDBManager:
         schedule = self._kernel.schedules[self._store] if self._candles is not None else None
         return {
             "is_running": self._accepting,
-            "queue_sizes": {priority.name: number for priority, number in self._waiting.items()},
-            "total_queued_operations": sum(self._waiting.values()),
+            "queue_sizes": {priority.name: number for priority, number in self._ledger.open.items()},
+            "total_queued_operations": self._ledger.open.total(),
             "estimated_memory_mb": self._writer.size / MB if schedule else 0.0,
             "stats": asdict(self.stats),
             "last_maintenance": {
@@ -262,9 +235,7 @@ class BatchDBManager:
 
     def take_failed(self) -> list[BatchOperation]:
         """The failed operations that had no callback, each with its rows and the cause; they are not given twice."""
-        failed = list(self._failed)
-        self._failed.clear()
-        return failed
+        return self._ledger.take_failed()
 
     # ── on the way ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -294,7 +265,7 @@ class BatchDBManager:
         config = self._running()
         size = sum(part.size for part in parts)
         operation.estimated_size_mb = size / MB
-        self._begin(operation)
+        self._ledger.begin(operation)
         if size > config.max_memory_mb * MB:
             await self._write_now(operation, parts)
             return operation.operation_id
@@ -302,11 +273,11 @@ class BatchDBManager:
             if operation.priority is not Priority.CRITICAL:
                 await self._room(size, config)
         except asyncio.CancelledError as error:
-            self._end(operation, 0.0, [(part, error) for part in parts])
+            self._ledger.end(operation, 0.0, [(part, error) for part in parts])
             raise
         wait = config.flush_interval_seconds if operation.priority > Priority.HIGH and self._accepting else 0.0
         works = [self._put(operation, part, wait) for part in parts]
-        Watch(parts, works, partial(self._end, operation))
+        Watch(parts, works, partial(self._ledger.end, operation))
         return operation.operation_id
 
     async def _room(self, size: int, config: BatchConfig) -> None:
@@ -326,62 +297,12 @@ class BatchDBManager:
             try:
                 await asyncio.shield(work.done)
             except (CandleError, asyncio.CancelledError) as error:
-                self._end(operation, seconds + work.seconds, [(rest, error) for rest in parts[number:]])
+                self._ledger.end(operation, seconds + work.seconds, [(rest, error) for rest in parts[number:]])
                 if isinstance(error, asyncio.CancelledError):
                     raise
                 return
             seconds += work.seconds
-        self._end(operation, seconds, [])
+        self._ledger.end(operation, seconds, [])
 
     def _put(self, operation: BatchOperation, part: Part, wait: float) -> Work:
         return self._writer.put(part.task, operation.priority, fill=part.fill, size=part.size, wait=wait)
-
-    # ── in the end ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _begin(self, operation: BatchOperation) -> None:
-        self._unfinished += 1
-        self._idle.clear()
-        self._waiting[operation.priority] += 1
-
-    def _end(self, operation: BatchOperation, seconds: float, failures: Failures) -> None:
-        operation.processing_time = seconds
-        operation.processed_at = datetime.now(UTC)
-        operation.is_processed = not failures
-        if failures:
-            error = failures[0][1]
-            operation.error = f"{type(error).__name__}: {error}"
-            operation.cause = error if isinstance(error, Exception) else None
-            operation.data_rows = [row for part, _ in failures for row in part.rows]
-        self._waiting[operation.priority] -= 1
-        self.stats.add(operation)
-        self._tell(operation)
-        self._unfinished -= 1
-        if not self._unfinished:
-            self._idle.set()
-
-    def _tell(self, operation: BatchOperation) -> None:
-        if operation.error:
-            _log.log(
-                logging.INFO if operation.callback else logging.ERROR,
-                "operation %s on %r failed: %s", operation.operation_id, operation.table_name, operation.error,
-            )  # fmt: skip
-        if operation.callback is None:
-            if operation.error:
-                self._failed.append(operation)
-            return
-        try:
-            answer = operation.callback(operation)
-        except Exception:  # noqa: BLE001 - a caller's code, which must not stop the writer
-            _log.exception("the callback of operation %s failed", operation.operation_id)
-            return
-        if inspect.isawaitable(answer):
-            task = asyncio.ensure_future(_heard(operation, answer))
-            self._callbacks.add(task)
-            task.add_done_callback(self._callbacks.discard)
-
-
-async def _heard(operation: BatchOperation, answer: Awaitable[None]) -> None:
-    try:
-        await answer
-    except Exception:  # noqa: BLE001 - a caller's code, which must not stop the writer
-        _log.exception("the callback of operation %s failed", operation.operation_id)
