@@ -58,6 +58,15 @@ def test_stopped_half_way(far: Sandbox, candle: Candle, number: int, code: int) 
     assert stored() == 120_000
 
 
+@pytest.mark.parametrize("words", [("update", "active", "BINANCE", "SPOT"), ("warmup", "BINANCE")])
+def test_who_stops_reading_ends_what_would_go_on_for_a_day(far: Sandbox, folder: Path, words: tuple[str, ...]) -> None:
+    """It says nothing until tomorrow, and so would not meet the closed pipe."""
+    script = f"set -o pipefail; '{COMMAND}' {' '.join(words)} --every 1d | head -n 1"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, len(done.stdout.splitlines())) == (141, 1)
+    assert "Traceback" not in done.stderr
+
+
 def test_json_has_its_document_too(far: Sandbox) -> None:
     typed = [COMMAND, *WORDS, "--json"]
     process = subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

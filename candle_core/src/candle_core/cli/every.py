@@ -28,7 +28,7 @@ def update_again(session: Session, work: Work, every: str) -> NoReturn:
     """
     log = _Log(session, LiveTable(), every)
     try:
-        run_async(_again_and_again(session, work, every, log))
+        run_async(_again_and_again(session, work, every, log), while_read=True)
     except Interrupted as stop:
         runs = f"{log.runs:,} {'run' if log.runs == 1 else 'runs'}"
         raise Interrupted(stop.number, f"interrupted after {runs}; all that came is written") from None

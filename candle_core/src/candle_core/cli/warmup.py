@@ -100,7 +100,7 @@ def _again_and_again(session: Session, exchanges: Sequence[str], options: dict[s
                 await clock.sleep(max(0.0, seconds - (clock.now() - began) / 1000))
 
     try:
-        run_async(work())
+        run_async(work(), while_read=True)
     except Interrupted as stop:
         raise Interrupted(stop.number, f"interrupted after {runs:,} {'run' if runs == 1 else 'runs'}") from None
     raise AssertionError("warming up again and again ends by an error alone")
