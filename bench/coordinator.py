@@ -78,31 +78,33 @@ async def _ask(url: str, names: list[str], kind: Kind, calls: int, lanes: int) -
         async with candle_core.open(tables) as candles:
             coordinator = MarketDataCoordinator(candles, lanes)
             await coordinator.get_orderbook_data(LargeOrderbookRequest(exchange="BINANCE", symbols=names[-1]))
-            await coordinator.get_candle_data(_candles(names[0], 1))
+            await coordinator.get_candle_data(first_candle(names[0]))
             began = time.perf_counter()
-            response, found = await _get(coordinator, _request(kind, calls, names))
+            response, found = await answer(coordinator, large(kind, calls, names))
             seconds = time.perf_counter() - began
     assert response.complete
     assert response.report.requests == calls, response.report
     return seconds, found
 
 
-def _candles(name: str, count: int) -> LargeCandleRequest:
-    return LargeCandleRequest(exchange="BINANCE", symbols=name, timeframe="1m", start="2024-01-01", count=count)
+def first_candle(name: str) -> LargeCandleRequest:
+    """What tells how dense the market is, on which depends how widely it is asked."""
+    return LargeCandleRequest(exchange="BINANCE", symbols=name, timeframe="1m", start="2024-01-01", count=1)
 
 
-def _request(kind: Kind, calls: int, names: list[str]) -> LargeRequest:
-    """So many calls."""
+def large(kind: Kind, calls: int, names: list[str]) -> LargeRequest:
+    """A request that costs so many calls at Binance."""
     made: dict[Kind, LargeRequest] = {
         Kind.CANDLES: LargeCandleRequest(exchange="BINANCE", symbols=names[0], timeframe="1m", count=1000 * calls),
-        Kind.TICKERS: LargeTickerRequest(exchange="BINANCE", symbols=names),
+        Kind.TICKERS: LargeTickerRequest(exchange="BINANCE", symbols=names[: TICKERS * calls]),
         Kind.ORDERBOOKS: LargeOrderbookRequest(exchange="BINANCE", symbols=names[:calls], depth=10),
         Kind.TRADES: LargeTradeRequest(exchange="BINANCE", symbols=names[:calls], count=20),
     }
     return made[kind]
 
 
-async def _get(coordinator: MarketDataCoordinator, request: LargeRequest) -> tuple[LargeResponse, Any]:
+async def answer(coordinator: MarketDataCoordinator, request: LargeRequest) -> tuple[LargeResponse, Any]:
+    """The response, and what it holds of each market."""
     if isinstance(request, LargeCandleRequest):
         candles = await coordinator.get_candle_data(request)
         return candles, candles.candles

@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 import pytest
 
 import candle_core
+from bench.coordinator import TICKERS, answer, first_candle, large
 from candle_core import blocking
 from candle_core.coordinator import (
     LargeCandleRequest,
     LargeOrderbookRequest,
-    LargeRequest,
     LargeResponse,
     LargeTickerRequest,
     LargeTradeRequest,
@@ -274,49 +274,19 @@ async def test_however_many_at_once_the_exchanges_limits_hold(
 # ── parallel ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def large(wire: Wire, kind: str, calls: int) -> LargeRequest:
-    """So many calls of a kind."""
-    exchange, names = wire.exchange, wire.ids()
-    made: dict[str, LargeRequest] = {
-        "candles": LargeCandleRequest(exchange=exchange, symbols=names[0], timeframe="1m", count=1000 * calls),
-        "tickers": LargeTickerRequest(exchange=exchange, symbols=names[: 20 * calls]),
-        "orderbooks": LargeOrderbookRequest(exchange=exchange, symbols=names[:calls], depth=10),
-        "trades": LargeTradeRequest(exchange=exchange, symbols=names[:calls], count=20),
-    }
-    return made[kind]
-
-
-async def answer(coordinator: MarketDataCoordinator, request: LargeRequest) -> tuple[LargeResponse, Any]:
-    """The response and its values."""
-    if isinstance(request, LargeCandleRequest):
-        candles = await coordinator.get_candle_data(request)
-        return candles, candles.candles
-    if isinstance(request, LargeTickerRequest):
-        tickers = await coordinator.get_ticker_data(request)
-        return tickers, tickers.tickers
-    if isinstance(request, LargeOrderbookRequest):
-        books = await coordinator.get_orderbook_data(request)
-        return books, books.orderbooks
-    assert isinstance(request, LargeTradeRequest)
-    trades = await coordinator.get_trade_data(request)
-    return trades, trades.trades
-
-
-@pytest.mark.parametrize(("kind", "calls"), [("candles", 24), ("tickers", 12), ("orderbooks", 24), ("trades", 24)])
-async def test_side_by_side_is_the_same(make_wire: MakeWire, kind: str, calls: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "calls"), [(Kind.CANDLES, 24), (Kind.TICKERS, 12), (Kind.ORDERBOOKS, 24), (Kind.TRADES, 24)]
+)
+async def test_side_by_side_is_the_same(make_wire: MakeWire, kind: Kind, calls: int) -> None:
     """How much faster it is `bench` tells; here, that calls are under way beside each other, and what comes of them."""
     values, beside = [], []
     for most, latency in ((1, 0), (12, 300)):
-        wire = make_wire(
-            "BINANCE", 20 * calls if kind == "tickers" else calls, latency_ms=latency, market={"listed": "2023-01-01"}
-        )
+        number = TICKERS * calls if kind is Kind.TICKERS else calls
+        wire = make_wire("BINANCE", number, latency_ms=latency, market={"listed": "2023-01-01"})
         async with wire.open(max_concurrency=most) as coordinator:
-            first = LargeCandleRequest(
-                exchange="BINANCE", symbols=wire.ids()[0], timeframe="1m", start="2024-01-01", count=1
-            )
-            await coordinator.get_candle_data(first)  # now it is known how dense the market is
+            await coordinator.get_candle_data(first_candle(wire.ids()[0]))
             wire.sandbox.ledger.clear()
-            response, found = await answer(coordinator, large(wire, kind, calls))
+            response, found = await answer(coordinator, large(kind, calls, wire.ids()))
         assert response.complete
         assert response.report.requests == calls
         values.append(found)
