@@ -1,4 +1,4 @@
-"""What a plugin must do, as pytest classes to subclass: one module for storages, two for providers, one for caches."""
+"""What a plugin must do, as pytest classes to subclass: a storage, a provider of candles or market data, a cache."""
 
 import pytest
 
