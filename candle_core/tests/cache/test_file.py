@@ -53,6 +53,15 @@ async def test_what_expired_leaves_the_file(cache: FileCache) -> None:
         assert database.execute("SELECT key FROM cache").fetchall() == [("new",)]
 
 
+async def test_the_file_does_not_grow_with_what_is_replaced(cache: FileCache) -> None:
+    sizes = []
+    for number in range(20):
+        await cache.set("market:info:binance", bytes(500_000 + number % 3 * 10_000), 3600)
+        await cache.swap("lock:market:info:binance", None, b"asking", 0)
+        sizes.append(cache.path.stat().st_size)
+    assert max(sizes) < 2 * 520_000, "the new one beside the old one, at most"
+
+
 async def test_a_clock_that_is_set_back_keeps_nothing_alive(cache: FileCache) -> None:
     now = [1e9 + 3600]
     cache._now = lambda: now[0]
