@@ -321,3 +321,14 @@ async def test_a_header_that_counts_what_is_under_way_is_no_news(clock: Any, lim
         await asyncio.sleep(0)
         await budget.spend({"weight": 3})
     assert clock.slept == [], "ten in all, and nobody else's"
+
+
+async def test_an_answer_s_own_time_tells_in_which_window_it_counted(clock: Any) -> None:
+    """Of an exchange whose clock is ten seconds ahead nobody had heard."""
+    clock.ms += 60_000 - clock.ms % 60_000 + 45_000
+    budget, began = gate(clock, FIXED), clock.now()
+    async with budget.under_way({"weight": 10}):
+        clock.ms += 6_000
+        budget.observe(LimitFeedback(server_time=began + 15_000))
+    await budget.spend({"weight": 1})
+    assert clock.now() >= began + 66_000, "it was counted at the turn there, nine seconds before the one here"

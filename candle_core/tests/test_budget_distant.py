@@ -217,7 +217,12 @@ async def test_the_urgent_go_first_whatever_the_time_is_there(machine: Start, st
 
 
 RECORDS: list[dict[str, Any]] = [
-    {"spent": [NOON, 2.0, NOON + 500, 1.5], "turn": 3, "waiting": {"a": [1, NOON, NOON + 20]}},
+    {
+        "spent": [NOON, 2.0, NOON + 500, 1.5],
+        "turn": 3,
+        "waiting": {"a": [1, NOON, NOON + 20]},
+        "away": {"a": [NOON, 2.0]},
+    },
     {"spent": [28_333_334, 8.0, 1.0], "turn": 3, "waiting": {}},
     {"pause": [NOON, NOON + 30_000], "offset": [-250, NOON]},
     {},
@@ -234,7 +239,10 @@ def test_a_record_told_there_and_back_is_the_same(record: dict[str, Any]) -> Non
 
 def test_moments_move_and_the_exchange_s_do_not() -> None:
     sliding, fixed, pool, _ = (shifted(record, 7) for record in RECORDS)
-    assert sliding == {"spent": [NOON + 7, 2.0, NOON + 507, 1.5], "turn": 3, "waiting": {"a": [1, NOON + 7, NOON + 27]}}
+    assert sliding == {
+        "spent": [NOON + 7, 2.0, NOON + 507, 1.5], "turn": 3, "waiting": {"a": [1, NOON + 7, NOON + 27]},
+        "away": {"a": [NOON + 7, 2.0]},
+    }  # fmt: skip
     assert fixed == RECORDS[1]
     assert pool == {"pause": [NOON + 7, NOON + 30_007], "offset": [-257, NOON + 7]}, "offset + moment is what it was"
 
@@ -247,6 +255,34 @@ def test_what_was_counted_apart_is_put_together() -> None:
     assert united({"spent": [10, 1.0, 30, 2.0]}, {"spent": [10, 1.5, 20, 4.0]}) == {
         "spent": [10, 1.5, 20, 4.0, 30, 2.0]
     }
+    away = {"away": {"a": [4, 1.0], "b": [6, 2.0]}}, {"away": {"a": [5, 3.0], "b": [2, 9.0], "c": [1, 1.0]}}
+    assert united(*away) == united(*reversed(away)) == {"away": {"a": [5, 3.0], "b": [6, 2.0], "c": [1, 1.0]}}
+
+
+@each_skew
+async def test_what_one_machine_has_under_way_another_lacks(machine: Start, stack: ExitStack, skew: int) -> None:
+    async with simulated() as time:
+        one, other = machine(time, "one", skew).gate(stack), machine(time, "other").gate(stack)
+        async with one.under_way({"weight": 10}):
+            waiting = asyncio.create_task(other.spend({"weight": 1}))
+            await time.sleep(3.0)
+            assert not waiting.done()
+        await asyncio.sleep(0)
+        one.close()
+        await waiting
+        assert NOON + 60_000 <= time.now() < NOON + 60_200
+
+
+async def test_a_shared_count_in_another_shape_is_taken_to_be_full(
+    machine: Start, stack: ExitStack, place: Place
+) -> None:
+    async with simulated() as time:
+        await machine(time, "one").gate(stack).spend({"weight": 1})
+        kept = place.kept._records
+        kept.update(dict.fromkeys(kept, {"spent": "much", "pause": "long"}))
+        with pytest.warns(BudgetNotSharedWarning, match="another version"):
+            await machine(time, "other").gate(stack).spend({"weight": 1})
+        assert NOON + 60_000 <= time.now() < NOON + 60_200
 
 
 # ── when the place is away ───────────────────────────────────────────────────────────────────────────────────────────

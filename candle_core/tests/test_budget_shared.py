@@ -207,6 +207,7 @@ async def test_what_one_has_under_way_another_lacks_until_it_landed(gate: Gate, 
             await time.sleep(3.0)
             assert not waiting.done()
             landed = time.now()
+        await asyncio.sleep(0)
         one.close()  # or it would be told in a moment
         await waiting
         turn = NOON + 60_000 if limit is FIXED else landed + 60_000
@@ -234,6 +235,7 @@ async def test_one_that_lives_says_so_while_it_waits_for_an_answer(gate: Gate, m
                 async with asyncio.timeout(0.05):
                     await other.spend({"weight": 1})
             landed = time.now()
+        await asyncio.sleep(0)
         one.close()
         await other.spend({"weight": 1})
         assert time.now() >= landed + 60_000

@@ -10,9 +10,9 @@ MINUTE = 60_000
 SPEED = 10.0
 WEIGHT = 200
 """A hundred pages a minute, which at this speed lasts six seconds."""
-LATE = WEIGHT // 4
-"""Weight that may arrive in another minute than it left in, where the machine is busy: together, three that did not
-share would come to three times the limit."""
+UNUSED = WEIGHT // 4
+"""Weight that may be left over in a minute: what is under way when it turns counts on both sides, and on a busy machine
+that is much of a minute which lasts six seconds. Nothing may be spent beyond the limit."""
 REACTION = 20_000
 """Milliseconds of the sandbox's clock: two seconds here. What was sent before a ban was heard of may still arrive."""
 

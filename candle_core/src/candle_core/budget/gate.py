@@ -105,9 +105,8 @@ class Budget:
         try:
             yield
         finally:
-            for tally, cost in tallies:
-                tally.land(cost, self._local.now())
-            self._tell_soon(POLL)
+            # Behind what the answer tells of the exchange's clock: so it lands in no earlier window than it counted in.
+            self._loop.call_soon(self._land, tallies, self._local.now())
 
     def spend_blocking(self, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
         """`spend` from a worker thread."""
@@ -257,6 +256,11 @@ class Budget:
             return  # the entry loses its force by itself
 
     # ── telling other processes what is over ────────────────────────────────────────────────────────────────────────
+
+    def _land(self, tallies: Iterable[tuple[Tally, float]], local: int) -> None:
+        for tally, cost in tallies:
+            tally.land(cost, local)
+        self._tell_soon(POLL)
 
     def _tell_soon(self, seconds: float) -> None:
         """See to it that news are told in so many seconds at the latest, unless a request that passes tells them."""
