@@ -7,7 +7,8 @@ import pytest
 
 from candle_testkit.contracts.cache import CacheContract, contests
 
-from .sabotaged import SABOTAGED, HonestCache
+from .honest import HonestCache
+from .sabotaged import SABOTAGED
 
 CHECKS = sorted(name for name in dir(CacheContract) if name.startswith("test_"))
 
