@@ -73,8 +73,7 @@ def verify(
     """
     check_range(start, end)
     query = SymbolQuery(exchange=exchange, tradetype=tradetype, timeframe=timeframe)
-    most = 0 if not revisions else None if session.as_json else SHOWN_REVISIONS
-    outcomes, revised = run_async(_verify_all(session, symbols, query, (start, end), most))
+    outcomes, revised = run_async(_verify_all(session, symbols, query, (start, end), revisions=revisions))
     reports = [outcome.result for outcome in outcomes if isinstance(outcome.result, VerifyReport)]
     clean = len(reports) == len(outcomes) and all(report.clean for report in reports)
     worst = worst_if_all_failed(outcomes)
@@ -101,15 +100,17 @@ async def _verify_all(
     names: Sequence[str],
     query: SymbolQuery,
     bounds: tuple[str | None, str | None],
-    most: int | None,
+    *,
+    revisions: bool,
 ) -> tuple[list[Outcome[VerifyReport]], Revised | None]:
-    """What came of each symbol, and, unless `most` is 0, at most so many of their revisions."""
+    """What came of each symbol and, if wanted, their revisions: in JSON all, in a table the first ones."""
     import candle_core
 
+    start, end = bounds
     async with candle_core.open(session.config) as candles:
         symbols = [record.symbol for record in chosen(names, await candles.symbols(query))]
-        start, end = bounds
-        revised = None if most == 0 else await find_revisions(candles, symbols, start, end, most)
+        most = None if session.as_json else SHOWN_REVISIONS
+        revised = await find_revisions(candles, symbols, start, end, most) if revisions else None
         return [await attempt(str(one), candles.verify(one, start=start, end=end)) for one in symbols], revised
 
 
