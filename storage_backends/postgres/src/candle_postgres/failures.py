@@ -61,10 +61,7 @@ def _storage_error(address: Address, cause: BaseException | None, *, writing: bo
                 f"no room left to write {name!r} ({told}); nothing of this write was stored: free space and run again"
             )
         case "53300":
-            return StorageUnavailableError(
-                f"{name!r} has no connection left ({told}); lower pool_size under [storage], or raise the "
-                "server's max_connections"
-            )
+            return _full_house(address, told)
         case state if state.startswith("XX"):
             return StorageCorruptError(f"{name!r} is damaged ({told}); restore it from a copy")
         case state if state.startswith("23"):
@@ -95,11 +92,15 @@ def _unreachable(address: Address, told: str) -> StorageUnavailableError:
             kind = ServerGoneError if words == "No such file or directory" else StorageUnavailableError
             return kind(f"{name!r} cannot be reached ({told}): {advice}")
     if "too many" in told or "remaining connection slots" in told:
-        return StorageUnavailableError(
-            f"{name!r} has no connection left ({told}); lower pool_size under [storage], or raise the "
-            "server's max_connections"
-        )
+        return _full_house(address, told)
     return ServerGoneError(f"{name!r} cannot be reached ({told}); see whether the server runs and lets you in")
+
+
+def _full_house(address: Address, told: str) -> StorageUnavailableError:
+    return StorageUnavailableError(
+        f"{address.place!r} has no connection left ({told}); lower pool_size under [storage], or raise the "
+        "server's max_connections"
+    )
 
 
 def _words(cause: BaseException | None) -> str:
