@@ -46,6 +46,16 @@ class Catalogue:
         parse_timeframe(query.timeframe)
         return query
 
+    def tradetype(self, symbol: SymbolLike, exchange: str, tradetype: str | None) -> str:
+        """The trade type that is meant, whatever the timeframe.
+
+        Raises:
+            ConfigError, BadInputError: see `query`.
+        """
+        found = self._query(symbol, None, exchange, tradetype).tradetype
+        assert found is not None
+        return found
+
     async def market(self, symbol: SymbolLike, exchange: str | None, tradetype: str | None) -> Market:
         """The one market that is meant, in whatever timeframe, as the newest that is known says it.
 

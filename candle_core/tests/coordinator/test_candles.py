@@ -150,3 +150,14 @@ async def test_an_impossible_request_is_refused(clock: Any, bazaar: Any) -> None
             await coordinator.get_candle_data(
                 LargeCandleRequest(exchange="BAZAAR", symbols="A/X", timeframe="5m", count=1)
             )
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_the_text_of_a_symbol_is_no_market_wherever_it_stands(first: int, clock: Any, bazaar: Any) -> None:
+    """A symbol says a timeframe, and a request has its own."""
+    text = "CRYPTO-BAZAAR-SPOT-A-X-1m"
+    names = ["B/X", text] if first else [text, "B/X"]
+    async with coordinated(clock) as (_, coordinator):
+        response = await coordinator.get_candle_data(wanted(names))
+    assert list(response.candles) == ["B/X"]
+    assert isinstance(response.failures[text], UnknownMarketError)

@@ -208,10 +208,7 @@ class MarketDataCoordinator:
         Raises:
             ConfigError: it does not say, and the exchange trades several kinds of things.
         """
-        names = (request.symbols[0], "1d", request.exchange, request.tradetype or None)
-        found = Catalogue(self._kernel).query(*names).tradetype
-        assert found is not None
-        return found
+        return Catalogue(self._kernel).tradetype(request.symbols[0], request.exchange, request.tradetype or None)
 
     async def records(self, request: LargeRequest, timeframes: Sequence[str], *, coverage: bool = False) -> Records:
         """The registered symbols that a request means, in each of the timeframes; see `find_records`."""
