@@ -489,6 +489,29 @@ async def test_nobody_listens(opened: Opened) -> None:
             await provider.candle_markets(MarketQuery())
 
 
+async def test_who_waits_for_its_turn_while_all_is_closed_is_told_so(sandbox: Sandbox, opened: Opened) -> None:
+    waits, turn = asyncio.Event(), asyncio.Event()
+    turn.set()
+
+    class SlowGate(OpenGate):
+        @asynccontextmanager
+        async def under_way(self, *_: Any) -> AsyncIterator[None]:
+            waits.set()
+            await turn.wait()
+            yield
+
+    async with opened("okx", sandbox.url, SlowGate()) as provider:
+        wanted = await request(provider)
+        turn.clear()
+        waits.clear()
+        fetching = asyncio.create_task(provider.candle_fetch(wanted))
+        await waits.wait()
+        await provider.candle_close()
+        turn.set()
+        with pytest.raises(TransientError, match="closed"):
+            await fetching
+
+
 async def test_it_opens_again_after_it_was_closed(sandbox: Sandbox, opened: Opened) -> None:
     async with opened("okx", sandbox.url) as provider:
         wanted = await request(provider)

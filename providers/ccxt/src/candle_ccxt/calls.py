@@ -4,8 +4,8 @@ ccxt keeps the head of the last answer in one place for all requests under way. 
 through a context variable, which the tasks that ccxt starts for it inherit.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -56,14 +56,16 @@ class Call:
     rows: list[Any] | None = None
     exact: bool = False
 
-    async def pay(self, cost: float, gate: BudgetGate, most: float) -> None:
-        """Spend what is not prepaid, in parts that the limit allows."""
+    @asynccontextmanager
+    async def paid(self, cost: float, gate: BudgetGate, most: float) -> AsyncIterator[None]:
+        """Around a request: spend what of its cost is not prepaid, in parts that the limit allows."""
         due = max(0.0, cost - self.prepaid)
         self.prepaid = max(0.0, self.prepaid - cost)
-        while due > 0:
-            part = min(due, most)
-            await gate.spend({COST: part})
-            due -= part
+        while due > most:
+            await gate.spend({COST: most})
+            due -= most
+        async with gate.under_way({COST: due}) if due > 0 else nullcontext():
+            yield
 
     def hear(self, url: str, status: int, head: Mapping[str, str], body: str) -> Answer:
         """Keep the head of an answer."""

@@ -65,13 +65,15 @@ def metered(base: type[Any], context: PluginContext) -> type[Any]:
 
         async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
             """Send any request at all, once it is paid for."""
-            await CALL.get().pay(_cost.get(), context.budget, self.most_at_once)
-            _answer.set(None)
-            try:
-                answer = await super().fetch(url, method, headers, body)
-            except Exception as error:
-                vars(error)["answer"] = _answer.get()  # for `candle_ccxt.errors`
-                raise
+            async with CALL.get().paid(_cost.get(), context.budget, self.most_at_once):
+                if self.session is None:
+                    raise TransientError(f"{_place(url)} was not asked: its turn came when all was closed")
+                _answer.set(None)
+                try:
+                    answer = await super().fetch(url, method, headers, body)
+                except Exception as error:
+                    vars(error)["answer"] = _answer.get()  # for `candle_ccxt.errors`
+                    raise
             if not isinstance(answer, (list, dict)) and not _page.get():
                 raise MalformedAnswerError(f"{_place(url)} did not answer in JSON: {str(answer)[:100]!r}")
             return answer
