@@ -1,6 +1,7 @@
 """The documentation as something that runs: the fenced blocks of a page, typed in order by a reader in a fresh folder.
 
-- ``console``: lines that begin with ``$ `` are run by a shell; the lines below each are what it prints.
+- ``console``: lines that begin with ``$ `` are run by a shell; the lines below each are what it prints. A line
+  ``^C`` among them is Ctrl-C, pressed when as many lines have come as stand above it.
 - ``python``: run in one namespace per page, ``await`` allowed at the top.
 - ``toml``: becomes ./candle.toml.
 
@@ -16,6 +17,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -30,7 +32,9 @@ ADDRESS: Final = "http://127.0.0.1:8765"
 """Where the pages say that the sandbox is; it is really wherever there is a free port."""
 
 _BLOCK: Final = re.compile(r"^```(console|python|toml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_VOLATILE: Final = re.compile(r'(?<=_seconds": )[\d.]+| +\d+\.\d+ s\b')  # how long something took
+_VOLATILE: Final = re.compile(  # how long something took, and when an update ran
+    r'(?<=_seconds": )[\d.]+| +\d+\.\d+ s\b|^[\d-]+T[\d:]+Z(?=  [A-Z]+  \d+ done)', re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -73,28 +77,37 @@ class Reader:
         elif block.kind == "python":
             self.run(self.here(block.text), block.line)
         else:
-            commands = [line for line in block.text.splitlines() if line.startswith("$ ")]
-            return "".join(f"{line}\n{self.there(self.type(line[2:]))}" for line in commands)
+            typed = [part.partition("\n") for part in re.split(r"^(?=\$ )", block.text, flags=re.MULTILINE) if part]
+            return "".join(f"{line}\n{self.there(self.type(line[2:], said))}" for line, _, said in typed)
         return block.text
 
-    def type(self, line: str) -> str:
-        """What a shell prints, both streams together."""
+    def type(self, line: str, said: str = "") -> str:
+        """What a shell prints, both streams together; `said` is what the page says that it does."""
         if line.startswith("candle sandbox"):
             return self.serve(line)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         settings = {name: value for name, value in os.environ.items() if not name.startswith("CANDLE_")}
-        done = subprocess.run(
+        process = subprocess.Popen(
             ["bash", "-c", f"(exit {self.code}); {self.here(line)}"],
             cwd=self.folder,
             env=settings | {"PATH": path, "CANDLE_CACHE_DIR": os.environ["CANDLE_CACHE_DIR"]},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
-            timeout=120,
+            start_new_session=True,
         )
-        self.code = done.returncode
-        return done.stdout
+        assert process.stdout is not None
+        patience = threading.Timer(240, os.killpg, (process.pid, signal.SIGKILL))
+        patience.start()
+        printed = ""
+        before, interrupted, _ = said.partition("^C\n")
+        if interrupted:
+            printed = "".join(process.stdout.readline() for _ in before.splitlines()) + interrupted
+            os.killpg(process.pid, signal.SIGINT)
+        printed += process.communicate()[0]
+        patience.cancel()
+        self.code = process.returncode
+        return printed
 
     def serve(self, line: str) -> str:
         """Start an exchange that goes on in the background, as in a second terminal."""

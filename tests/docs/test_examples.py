@@ -68,6 +68,19 @@ assert [
     ]
 
 
+def test_ctrl_c_is_pressed_when_what_comes_before_it_has_come(tmp_path: Path) -> None:
+    page = """```console
+$ trap 'echo bye; exit 3' INT; sleep 1; echo 1; while :; do sleep 0.1; done
+1
+^C
+bye
+$ echo $?
+3
+```
+"""
+    assert read(page, tmp_path) == page
+
+
 def test_how_long_something_took_does_not_matter() -> None:
     assert differences("a   0.3 s  complete\n", "a  12.4 s  complete\n") == []
     assert differences('"duration_seconds": 0.3,\n', '"duration_seconds": 12.412,\n') == []
