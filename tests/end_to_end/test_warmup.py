@@ -1,5 +1,6 @@
 """A warm-up on the wire: one listing for each exchange whatever the accounts, nothing twice, and each failing alone."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -175,6 +176,22 @@ async def test_the_first_page_costs_that_page_alone(
             asked[case] = sorted(one.path for one in sandbox.ledger.requests())
     assert asked["cold"] == sorted(cold)
     assert asked["warm"] == cold[-1:]
+
+
+async def test_a_first_page_that_must_list_markets_on_its_way_does_not_wait_for_itself(
+    make_sandbox: MakeSandbox, tmp_path: Path
+) -> None:
+    """ccxt lists them for itself, inside the request for the page, which has taken all that Kraken's limit allows."""
+    sandbox = make_sandbox()
+    configured = tables(tmp_path, {"kraken": sandbox.url})
+    async with candle_core.open(configured) as candles:
+        assert (await candles.warm_up()).success
+    sandbox.ledger.clear()
+    async with candle_core.open(configured) as candles, asyncio.timeout(120):
+        summary = await candles.collect_candles_only("K1/USD", "1m", exchange="KRAKEN", tradetype="SPOT", count=5)
+    assert summary.complete
+    paths = {one.path for one in sandbox.ledger.requests()}
+    assert {"/0/public/AssetPairs", "/0/public/OHLC"} <= paths
 
 
 async def test_precision_and_tickers_need_no_listing_after_it(make_sandbox: MakeSandbox, tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ class Pipeline:
         return self._answer(page, checked.batch, (*checked.proofs, *believed))
 
     async def _fetch(self, request: FetchRequest) -> Page:
-        async with self._provider.budget.under_way(request.costs, request.priority):
+        async with self._provider.budget.under_way(request.costs, request.priority, by_plugin=True):
             self.tally.requests += 1
             page = await self._provider.hooks.fetch(request)
             self._provider.budget.observe(replace(page.feedback, server_time=page.answered_at))

@@ -13,6 +13,7 @@ import secrets
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 
 from candle_core.budget.counters import AHEAD, NAP, Now
@@ -41,6 +42,11 @@ BELIEVED: Final = 600_000
 """Milliseconds for which another process's idea of the exchange's clock is believed."""
 UNREAD: Final = 60_000
 """Milliseconds of pause where nobody can read whether there is one."""
+
+_Sent = list[tuple[Tally, float]]
+
+_around: ContextVar[_Sent | None] = ContextVar("around", default=None)
+"""What was taken of limits for the request that a plugin is about to send; empty once that is over."""
 
 
 class Budget:
@@ -95,16 +101,27 @@ class Budget:
         await self._enter(costs, priority, lands=False)
 
     @asynccontextmanager
-    async def under_way(self, costs: Costs, priority: Priority = Priority.NORMAL) -> AsyncIterator[None]:
+    async def under_way(
+        self, costs: Costs, priority: Priority = Priority.NORMAL, *, by_plugin: bool = False
+    ) -> AsyncIterator[None]:
         """The same for a request that is sent and answered inside the block.
 
         However long it takes, it is counted in every period in which the exchange may have counted it.
+
+        Args:
+            costs: of the request.
+            priority: its own.
+            by_plugin: a plugin sends it, which may have to ask for something else first, on its own account. That would
+                wait for what is taken here; so then this counts as of now.
         """
         await self._enter(costs, priority, lands=True)
         tallies = [(self._limits[name], cost) for name, cost in costs.items()]
+        if by_plugin:
+            _around.set(tallies)
         try:
             yield
         finally:
+            _around.set(None)
             # Behind what the answer tells of the exchange's clock: so it lands in no earlier window than it counted in.
             self._loop.call_soon(self._land, tallies, self._local.now())
 
@@ -127,6 +144,8 @@ class Budget:
         if not costs:
             await self._outlast_pause()
             return
+        if around := _around.get():
+            self._land(around, self._local.now())
         first = next(tally for name, tally in self._limits.items() if name in costs)
         ticket = first.line.join(priority, self._local.now())
         try:
@@ -257,8 +276,10 @@ class Budget:
 
     # ── telling other processes what is over ────────────────────────────────────────────────────────────────────────
 
-    def _land(self, tallies: Iterable[tuple[Tally, float]], local: int) -> None:
-        for tally, cost in tallies:
+    def _land(self, sent: _Sent, local: int) -> None:
+        """Once for each; a second time there is nothing left to land."""
+        while sent:
+            tally, cost = sent.pop()
             tally.land(cost, local)
         self._tell_soon(POLL)
 

@@ -89,7 +89,7 @@ class Calls:
             return error
 
     async def _once(self, request: FetchRequest, read: Callable[[Page], _Answer]) -> _Answer:
-        async with self._lanes, self._provider.budget.under_way(request.costs, request.priority):
+        async with self._lanes, self._provider.budget.under_way(request.costs, request.priority, by_plugin=True):
             page = await self._provider.hooks.fetch(request)
             self._provider.budget.observe(replace(page.feedback, server_time=page.answered_at))
         rows = len(page.tickers) + len(page.orderbooks) + len(page.trades)
