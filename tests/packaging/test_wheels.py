@@ -20,7 +20,7 @@ each_distribution = pytest.mark.parametrize("found", DISTRIBUTIONS, ids=lambda f
 LOAD_EVERYTHING = """
 import json
 from importlib.metadata import entry_points
-groups = ["candle.providers", "candle.storage", "candle.extensions", "candle.commands"]
+groups = ["candle.providers", "candle.families", "candle.storage", "candle.extensions", "candle.commands"]
 points = [point for group in groups for point in entry_points(group=group)]
 print(json.dumps([[p.dist.name, p.dist.version, p.group, p.name, type(p.load()).__name__ != "module"] for p in points]))
 """
