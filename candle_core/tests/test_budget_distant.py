@@ -279,7 +279,7 @@ async def test_a_shared_count_in_another_shape_is_taken_to_be_full(
     async with simulated() as time:
         await machine(time, "one").gate(stack).spend({"weight": 1})
         kept = place.kept._records
-        kept.update(dict.fromkeys(kept, {"spent": "much", "pause": "long"}))
+        kept.update({key: {"spent": "much", "pause": "long"} for key in kept})
         with pytest.warns(BudgetNotSharedWarning, match="another version"):
             await machine(time, "other").gate(stack).spend({"weight": 1})
         assert NOON + 60_000 <= time.now() < NOON + 60_200
