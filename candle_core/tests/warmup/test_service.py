@@ -202,7 +202,7 @@ def test_who_forgets_to_close_it_ends_in_good_order(tmp_path: Path) -> None:
         "print(service.refresh_api_based_market_info()['success'])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", script],
+        [sys.executable, "-W", "error", "-c", script],
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
