@@ -1,6 +1,7 @@
 """Grids against the calendars of datetime and pandas."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -129,8 +130,10 @@ def test_notation(text: str, expected: tuple[int, str]) -> None:
     assert parse_timeframe(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "m", "0m", "1", "-1m", "1 m", "1min", "01m", "1x", "1m\n", "1000000m", "１m"])
-def test_what_is_no_timeframe_is_named(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["", "m", "0m", "1", "-1m", "1 m", "1min", "01m", "1x", "1m\n", "1000000m", "１m", None, 5]
+)
+def test_what_is_no_timeframe_is_named(text: Any) -> None:
     with pytest.raises(UnknownTimeframeError) as caught:
         Grid.of(text)
     assert repr(text) in str(caught.value)

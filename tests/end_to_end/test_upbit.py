@@ -140,6 +140,14 @@ async def test_a_listing_inside_the_range(upbit: MakeUpbit, market: MarketConfig
     assert (await world.collect("1m", "2021-01-01", "2023-01-01")).api_calls_made == 0
 
 
+async def test_what_is_wanted_may_begin_before_there_were_computers(upbit: MakeUpbit) -> None:
+    world = upbit(lone(listed="2023-06-01"))
+    summary = await world.collect("1w", "0001-01-08", "2024-03-04")
+    assert summary.complete
+    assert world.stored("1w", "1960-01-04", "2024-03-04") == world.truth("1w", "2023-05-29", "2024-03-04")
+    assert len(world.asked()) <= 4
+
+
 async def test_a_quiet_end_is_believed_after_a_minute_and_not_before(upbit: MakeUpbit) -> None:
     quiet = [("2024-03-10T12:20", "2024-03-10T13:00")]
     world = upbit(bitcoin(quiet=quiet))

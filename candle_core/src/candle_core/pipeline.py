@@ -223,7 +223,7 @@ class Pipeline:
         if self._beginning_asked:
             return None
         request, batch = window.request, page.batch
-        earliest = min(0, window.span.start)
+        earliest = min(0, self.work.wanted.start)
         if Anchor.START in self._provider.capabilities.anchors:
             # What comes first of all that there is?
             anchored = request.anchor is Anchor.START and len(batch)

@@ -25,7 +25,7 @@ def parse_timeframe(text: str) -> tuple[int, str]:
     Raises:
         UnknownTimeframeError: anything else.
     """
-    match = re.fullmatch(r"([1-9]\d{0,5})([smhdwMy])", text)
+    match = re.fullmatch(r"([1-9]\d{0,5})([smhdwMy])", str(text))
     if match is None:
         raise UnknownTimeframeError(f"{text!r} is not a timeframe; write it like '1m', '4h', '1d', '1w', '1M'")
     return int(match[1]), match[2]

@@ -174,3 +174,17 @@ def test_a_defect_is_one_line_unless_debugged(candle: Candle, config: Path, monk
     outcome = candle(*BTC, *DAY)
     assert (outcome.code, outcome.out) == (1, "")
     assert "Traceback" in outcome.err
+
+
+@pytest.mark.filterwarnings("default::candle_core.budget.BudgetNotSharedWarning")
+def test_a_warning_is_a_line_that_names_no_place_in_the_code(
+    candle: Candle, config: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "no folder").write_text("")
+    monkeypatch.setenv("CANDLE_CACHE_DIR", str(folder / "no folder"))
+    done = candle("markets", "BINANCE", "SPOT")
+    assert done.code == 0
+    warned = [line for line in done.err.splitlines() if "limits are not shared" in line]
+    assert len(warned) == 1, done.err
+    assert warned[0].startswith("candle: warning: limits are not shared")
+    assert ".py" not in done.err

@@ -69,7 +69,8 @@ def test_a_gap_between_what_is_known_is_a_problem(candle: Candle) -> None:
         2880, 2880, 1440, [["2024-02-02T00:00:00Z", "2024-02-03T00:00:00Z"]], "problems",
     )  # fmt: skip
     assert candle("verify").err == (
-        f"candle: {SYMBOL}: nobody vouches for 2024-02-02T00:00:00Z to 2024-02-03T00:00:00Z; `candle collect` asks\n"
+        f"candle: {SYMBOL}: no answer covers 2024-02-02T00:00:00Z to 2024-02-03T00:00:00Z yet; "
+        "`candle collect` asks for it\n"
     )
 
 

@@ -83,6 +83,14 @@ def test_what_is_no_name(name: Any) -> None:
         chosen(load_config(MEMORY | TOWNS), ["town", name])
 
 
+@pytest.mark.parametrize("names", [None, 5])
+def test_what_are_no_names(names: Any) -> None:
+    from candle_core.config import load_config
+
+    with pytest.raises(BadInputError, match=f"{names!r} are no names of exchanges"):
+        chosen(load_config(MEMORY | TOWNS), names)
+
+
 async def test_nobody_is_meant(clock: Any) -> None:
     async with candle_core.open(MEMORY, clock=clock) as candles:
         with pytest.raises(ConfigError, match=r"name one, or write \[\[accounts\]\]"):

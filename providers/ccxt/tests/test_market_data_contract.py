@@ -84,7 +84,7 @@ class TestKraken(CcxtMarketData):
     prices: ClassVar = {"/0/public/Ticker": (1, 1), "/0/public/Depth": (1.2, 1.2), "/0/public/Trades": (1.2, 1.2)}
 
     def test_more_trades_than_a_page_holds(self, stage: Stage) -> None:
-        with pytest.raises(BadRequestError, match="of the newest no more than 1000 are had: give a beginning"):
+        with pytest.raises(BadRequestError, match="of the newest no more than 1000 can be had: give a beginning"):
             self.follow(stage, None, self.counted)
 
     def test_tickers_are_true(self, stage: Stage) -> None:

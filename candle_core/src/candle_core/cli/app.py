@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 
 import click
 
-from candle_core.cli.errors import PIPE_CLOSED, PipeClosed, report
+from candle_core.cli.errors import PIPE_CLOSED, PipeClosed, report, warnings_told
 
 COMMANDS: Final = {
     "init": "Write a commented candle.toml.",
@@ -119,7 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(words: Sequence[str]) -> int:
     """Run one command; the exit code. Errors are told on standard error, never by a traceback."""
     try:
-        code = candle.main(list(words), prog_name="candle", standalone_mode=False)
+        with warnings_told():
+            code = candle.main(list(words), prog_name="candle", standalone_mode=False)
         sys.stdout.flush()
     except (BrokenPipeError, PipeClosed):
         # Python flushes standard output once more when it ends; let that go nowhere.

@@ -5,6 +5,9 @@ import json
 import os
 import signal
 import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import click
@@ -63,6 +66,22 @@ def report(error: Exception, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps({"error": describe(error)}, ensure_ascii=False))
     return exit_code(error)
+
+
+@contextmanager
+def warnings_told() -> Iterator[None]:
+    """Tell our own warnings on standard error as lines like errors, without the place in the code that Python shows."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if category.__module__.startswith("candle_"):
+                click.echo(f"candle: warning: {one_line(Warning(message))}", err=True)
+            else:
+                usual(message, category, *place, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 class _OutputError(Exception):

@@ -11,7 +11,7 @@ from candle_core.config import DEFAULT_FILE, ENVIRONMENT
 from candle_hookspecs import BadInputError
 
 TEMPLATE: Final = """\
-# Settings of the candle data manager. Everything here may be left out; what stands behind a # is an example.
+# Settings of the candle data manager. Everything here may be left out. Lines that begin with # are examples.
 # Relative paths start at the folder of this file. Every table and key: docs/configuration.md.
 
 [storage]

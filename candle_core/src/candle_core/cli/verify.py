@@ -145,7 +145,7 @@ def _state(report: VerifyReport) -> str:
 
 def _problems(report: VerifyReport) -> Iterator[str]:
     for start, end in report.gaps[:SHOWN]:
-        yield f"nobody vouches for {moment(start)} to {moment(end)}; `candle collect` asks"
+        yield f"no answer covers {moment(start)} to {moment(end)} yet; `candle collect` asks for it"
     if (more := len(report.gaps) - SHOWN) > 0:
         yield f"nor for {more:,} stretches more; --json lists them all"
     for anomaly in report.anomalies:

@@ -20,7 +20,7 @@ def _read_key(written: object) -> SecretSource | SecretStr:
     if isinstance(written, SecretStr):
         return written
     if isinstance(written, str):
-        raise ValueError(f"a key does not stand here in clear; write {FORMS}")
+        raise ValueError(f"a key must not be written here in clear; write {FORMS}")
     if (source := SecretSource.read(written)) is None:
         raise ValueError(f"this tells not where the key is kept; write {FORMS}")
     return source

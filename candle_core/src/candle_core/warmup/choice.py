@@ -18,6 +18,8 @@ def chosen(config: Config, exchanges: Iterable[str] = ()) -> Mapping[str, tuple[
     """
     accounts = by_exchange(config)
     default = config.defaults.exchange
+    if not isinstance(exchanges, Iterable):
+        raise BadInputError(f"{exchanges!r} are no names of exchanges; give a list such as ['binance'], or nothing")
     named = [exchanges] if isinstance(exchanges, str) else [*exchanges]
     for name in named:
         if not name or name != str(name).strip():

@@ -86,7 +86,7 @@ class Forward(TradeWay):
         if request.limit > self.most if request.span is None else request.anchor is Anchor.END and request.limit:
             raise BadRequestError(
                 f"{request.market.exchange} counts trades on from a moment, so of the newest no more than {self.most} "
-                f"are had: give a beginning and no count, not {request.limit} for {request!s}"
+                f"can be had: give a beginning and no count, not {request.limit} for {request!s}"
             )
         return replace(request, anchor=Anchor.START) if request.span else request
 
