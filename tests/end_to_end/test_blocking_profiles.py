@@ -149,7 +149,7 @@ with blocking.open(sys.argv[1]) as candles:
 
 def assert_quiet(world: World) -> None:
     """Nothing is asked any more, but for what was on its way; a busy machine may be slow to hear that."""
-    deadline, before = time.monotonic() + 20, -1
+    deadline, before = time.monotonic() + 60, -1
     while (asked := len(world.asked())) != before:
         assert time.monotonic() < deadline, "it goes on"
         before = asked

@@ -112,10 +112,10 @@ async def test_one_asks_a_failing_exchange_and_all_hear_of_it(town: Town) -> Non
 async def test_when_the_one_who_asks_is_killed_another_asks_after_its_lease(town: Town, old: bool) -> None:
     if old:
         await town.keep_old()
-    first = town.start("hang", lease=0.5)
+    first = town.start("hang", lease=2)
     when_ready(first)
     send(first)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not town.asked:  # noqa: ASYNC110 # it happens in another process
             await asyncio.sleep(0.01)
     cache = FileCache(town.place)
@@ -124,11 +124,9 @@ async def test_when_the_one_who_asks_is_killed_another_asks_after_its_lease(town
         return b'["new"]'
 
     waiting = asyncio.create_task(Keeper(cache, SystemClock(), ttl=60, keep=3600).obtain(KEY, ask))
-    await asyncio.sleep(0.8)
+    await asyncio.sleep(3)
     assert not waiting.done(), "who asks lives, and renews its lease"
     first.kill()
-    killed = asyncio.get_running_loop().time()
-    kept = await asyncio.wait_for(waiting, 10)
-    assert asyncio.get_running_loop().time() - killed < 2
+    kept = await asyncio.wait_for(waiting, 60)  # one who lives would be waited for twice as long
     assert kept == Kept(b'["new"]', kept.at, fresh=True, asked=True)
     await cache.close()

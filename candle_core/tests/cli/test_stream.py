@@ -25,7 +25,7 @@ def _in_the_folder(config: Path) -> None:
 
 def settled_count(sandbox: Sandbox) -> int:
     """How many requests for candles were made, once no more come."""
-    count, deadline = -1, time.monotonic() + 20
+    count, deadline = -1, time.monotonic() + 60
     while (now := sandbox.ledger.count(KLINES)) != count or not now:
         assert time.monotonic() < deadline
         count = now

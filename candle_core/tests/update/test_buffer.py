@@ -151,21 +151,21 @@ async def test_a_failure_is_told_to_whoever_comes_next_and_in_the_end(database: 
 async def test_what_waits_long_is_written_though_little_came(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(buffering, "LONGEST", 0.02)
+    monkeypatch.setattr(buffering, "LONGEST", 0.1)
     held = buffer(database, 100)
     await held.save(answer("BTC", 6))
     await settle()
     assert database.writes == []
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.3)
     await settle()
     assert database.writes == [[6]]
     database.open.clear()
     await held.save(answer("ETH", 1))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.3)
     await held.save(answer("XRP", 2))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.3)
     database.open.set()
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.3)
     assert database.writes == [[6], [1], [2]], "what came while another lot was being written waits for it alone"
     await held.drain()
     assert database.writes == [[6], [1], [2]]

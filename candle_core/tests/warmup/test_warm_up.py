@@ -207,7 +207,7 @@ async def test_each_fails_alone(clock: Any, town: Any, three: Callable[..., Any]
     ]  # fmt: skip
     assert (document["success"], document["refreshed_exchanges"], document["total_markets"]) == (False, ["town"], 1001)
     took = [document["execution_time"], *(one.pop("execution_time") for one in document["exchange_details"].values())]
-    assert all(0 <= one < 5 for one in took)
+    assert all(0 <= one < 60 for one in took), "nobody waited for who dawdles"
     assert document["exchange_details"] == {
         "town": {
             "success": True, "market_count": 1001, "cached": False, "age_seconds": 0.0, "clock_offset_ms": 250,

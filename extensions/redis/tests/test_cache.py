@@ -157,7 +157,7 @@ async def test_what_is_no_string_there_is_nothing_and_is_replaced(server: RedisS
 
 
 async def test_nobody_waits_longer_than_the_timeout(server: RedisServer) -> None:
-    cache = RedisCache(SecretStr(server.url), timeout=0.2)
+    cache = RedisCache(SecretStr(server.url), timeout=0.5)
     await cache.set("a", b"1", 60)
     server.stop()
     for _ in range(3):

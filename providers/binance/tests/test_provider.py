@@ -43,7 +43,7 @@ def sandbox() -> Any:
 async def provider(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[BinanceProvider]:
     sandbox.faults.clear()
     sandbox.forgive()
-    provider = build(sandbox.url, tmp_path, timeout=0.5)
+    provider = build(sandbox.url, tmp_path)
     yield provider
     await provider.candle_close()
 
@@ -87,11 +87,13 @@ async def test_the_size_is_that_on_the_wire(provider: BinanceProvider) -> None:
     assert 1_000 < page.size < 100_000, "170 kB travel packed"
 
 
-async def test_a_silent_server_is_given_up(provider: BinanceProvider, sandbox: Sandbox) -> None:
+async def test_a_silent_server_is_given_up(provider: BinanceProvider, sandbox: Sandbox, tmp_path: Path) -> None:
     wanted = await request(provider)
     sandbox.faults.script("slow", seconds=1.5)
+    hasty = build(sandbox.url, tmp_path, timeout=0.5)
     with pytest.raises(TransientError, match=r"within 0\.5 s"):
-        await provider.candle_fetch(wanted)
+        await hasty.candle_fetch(wanted)
+    await hasty.candle_close()
 
 
 async def test_nobody_there_is_transient(tmp_path: Path) -> None:

@@ -473,14 +473,17 @@ async def test_an_answer_without_a_clock_is_no_answer(opened: Opened) -> None:
 
 
 async def test_who_does_not_answer_is_given_up(opened: Opened) -> None:
+    enough = asyncio.Event()
+
     async def answer(_: web.Request) -> web.Response:
-        await asyncio.sleep(1)
+        await enough.wait()
         return web.Response()
 
-    async with serving(answer) as url, opened("okx", url, timeout=0.2) as provider:
-        wanted = await request(provider)
+    async with serving(answer) as url, opened("okx", url) as patient, opened("okx", url, timeout=0.2) as provider:
+        wanted = await request(patient)
         with pytest.raises(TransientError):
             await provider.candle_fetch(wanted)
+        enough.set()
 
 
 async def test_nobody_listens(opened: Opened) -> None:

@@ -56,7 +56,7 @@ async def provider(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[UpbitProvi
     sandbox.faults.clear()
     sandbox.ledger.clear()
     sandbox.forgive()
-    provider = build(sandbox.url, tmp_path, timeout=2)
+    provider = build(sandbox.url, tmp_path)
     yield provider
     await provider.candle_close()
 

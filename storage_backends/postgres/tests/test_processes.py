@@ -20,7 +20,6 @@ storage = PostgresStorage(PostgresStorage.Settings(url=where), make_context(Path
 QUARREL = """
 dice = random.Random(number)
 symbols = [market(f"B{index}").symbol("1m") for index in range(8)]
-sys.stdin.read()
 for moment in range(number, 60, 4):
     chosen = dice.sample(symbols, 5)  # in any order
     storage.candle_save(SaveWrite(answers=tuple(

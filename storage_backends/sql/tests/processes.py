@@ -23,7 +23,6 @@ where, number = sys.argv[1], int(sys.argv[2])
 """
 
 OPEN_AND_SAVE: Final = """
-sys.stdin.read()
 storage.candle_register([Registration(market=BTC, timeframes=("1m", f"{number}h"))])
 for page in range(5):
     first = (number * 5 + page) * 100
@@ -33,6 +32,11 @@ for page in range(5):
 storage.candle_close()
 """
 """Registers the same market in a timeframe of its own, and saves five pages of 100 candles, each with its fact."""
+
+_AT_ONCE: Final = """
+print("ready", flush=True)
+sys.stdin.read()
+"""
 
 _WRITE_UNTIL_KILLED: Final = """
 storage.candle_register([Registration(market=BTC, timeframes=("1m",))])
@@ -66,9 +70,11 @@ class Writers:
         )
 
     def together(self, code: str, count: int) -> list[str]:
-        """What each of so many printed. They begin at once, when their standard input ends."""
-        processes = [self.start(code, number) for number in range(count)]
-        time.sleep(1.5)
+        """What each of so many printed. They begin at once: when all are ready, their standard inputs end."""
+        processes = [self.start(_AT_ONCE + code, number) for number in range(count)]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n", process.communicate()[1]
         for process in processes:
             assert process.stdin is not None
             process.stdin.close()
