@@ -40,7 +40,7 @@ def asked(town: Any) -> dict[str, list[str]]:
 
 def kept_under(key: str, service: blocking.ExchangeService) -> bytes:
     """What stands in the cache; empty if nothing does."""
-    return service.portal.call(service.asynchronous._candles.kernel.cache.get, key) or b""
+    return service.portal.call(service.asynchronous._kernel.cache.get, key) or b""
 
 
 def test_the_names_are_those_that_are_promised() -> None:

@@ -1,15 +1,21 @@
 """`ExchangeService`: warming up by the names that users' programs call."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from candle_core.directory.form import SUPPORTED, encode_supported
 from candle_core.discovery import PluginKind, find_plugin
+from candle_core.kernel import Kernel
 from candle_core.warmup.choice import account_of, by_exchange, supported
+from candle_core.warmup.run import warm_up
 from candle_hookspecs import Account, PluginError
 
-if TYPE_CHECKING:
-    from candle_core.manager import Candles
+
+class _Opened(Protocol):
+    """What `candle_core.open` gives, as far as it matters here."""
+
+    @property
+    def kernel(self) -> Kernel: ...
 
 
 class ExchangeService:
@@ -23,8 +29,8 @@ class ExchangeService:
         candles: whose exchanges, accounts and cache to use.
     """
 
-    def __init__(self, candles: "Candles") -> None:
-        self._candles = candles
+    def __init__(self, candles: _Opened) -> None:
+        self._kernel = candles.kernel
 
     async def refresh_api_based_market_info(self, *, force: bool = False) -> dict[str, Any]:
         """Ask the exchanges of all active accounts for their markets, once each, however many accounts there are.
@@ -37,7 +43,7 @@ class ExchangeService:
         Raises:
             ConfigError: no exchange is configured at all.
         """
-        return (await self._candles.warm_up(force=force)).as_dict()
+        return (await warm_up(self._kernel, force=force)).as_dict()
 
     async def warm_up_market_precision_cache(self, account: Account | str, *, force: bool = False) -> dict[str, Any]:
         """Let ticks, steps and limits be known at the exchange of an account: ``precision:cache:{exchange}``.
@@ -76,7 +82,7 @@ class ExchangeService:
         Raises:
             ConfigError: no exchange is configured at all.
         """
-        return (await self._candles.warm_up(force=force)).as_dict()
+        return (await warm_up(self._kernel, force=force)).as_dict()
 
     async def warm_up_supported_exchanges_cache(self) -> dict[str, Any]:
         """Write down which exchanges can be asked, those installed and those configured: ``supported:exchanges``.
@@ -88,7 +94,7 @@ class ExchangeService:
             exchange that is configured and whose plugin is not installed has failed.
         """
         began = time.perf_counter()
-        kernel = self._candles.kernel
+        kernel = self._kernel
         tables, accounts = kernel.config.providers, by_exchange(kernel.config)
         details: dict[str, dict[str, Any]] = {}
         for name in supported(kernel.config):
@@ -111,8 +117,8 @@ class ExchangeService:
         }
 
     async def _of_account(self, account: Account | str, *, force: bool) -> dict[str, Any]:
-        exchange = account_of(self._candles.kernel.config, account)
-        return (await self._candles.warm_up([exchange], force=force)).as_dict()
+        exchange = account_of(self._kernel.config, account)
+        return (await warm_up(self._kernel, [exchange], force=force)).as_dict()
 
 
 def _installed(plugin: str) -> dict[str, Any]:
