@@ -1,6 +1,7 @@
 """What ccxt's methods read and write, as its source shows."""
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -12,7 +13,10 @@ assert _SPEC is not None
 assert _SPEC.origin is not None
 ROOT: Final = Path(_SPEC.origin).parent
 
-Methods = dict[str, ast.AST]
+Methods = dict[str, str]
+
+_CLASS: Final = re.compile(r"^class \w+\((\w+)", re.MULTILINE)
+_METHOD: Final = re.compile(r"^    (?:async )?def (\w+)\(", re.MULTILINE)
 
 
 def read_and_written(exchange: str, method: str) -> tuple[set[str], set[str]]:
@@ -23,7 +27,7 @@ def read_and_written(exchange: str, method: str) -> tuple[set[str], set[str]]:
         if (name := left.pop()) in met or name not in methods:
             continue
         met.add(name)
-        for kind, what in _touched(methods[name]):
+        for kind, what in _touched(ast.parse(f"class _:\n{methods[name]}")):
             if kind == "reads":
                 read.add(what)
                 left.append(what)
@@ -34,21 +38,16 @@ def read_and_written(exchange: str, method: str) -> tuple[set[str], set[str]]:
 
 @cache
 def _methods(exchange: str) -> Methods:
-    """Those of a class and, of their names together, those that it overrides; ccxt's own base is left out."""
-    (found,) = (node for node in _tree(exchange).body if isinstance(node, ast.ClassDef))
-    base = found.bases[0]
-    inherited = dict(_methods(base.id)) if isinstance(base, ast.Name) and base.id != "Exchange" else {}
-    return inherited | {
-        node.name: node for node in found.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-    }
+    """The text of those of a class and of those that it inherits; ccxt's own base is left out."""
+    text = (ROOT / "async_support" / f"{exchange}.py").read_text("utf-8")
+    (base,) = _CLASS.findall(text)
+    inherited = {} if base == "Exchange" else _methods(base)
+    found = list(_METHOD.finditer(text))
+    ends = [*(one.start() for one in found[1:]), len(text)]
+    return inherited | {one[1]: text[one.start() : end] for one, end in zip(found, ends, strict=True)}
 
 
-@cache
-def _tree(exchange: str) -> ast.Module:
-    return ast.parse((ROOT / "async_support" / f"{exchange}.py").read_text("utf-8"))
-
-
-def _touched(method: ast.AST) -> Iterator[tuple[str, str]]:
+def _touched(method: ast.Module) -> Iterator[tuple[str, str]]:
     for node in ast.walk(method):
         if isinstance(node, ast.Call) and node.args and _is_own(node.args[0], "options"):
             yield from (("reads", str(one.value)) for one in node.args[1:] if isinstance(one, ast.Constant))

@@ -1,6 +1,8 @@
 """A listing asks for what it needs, once, in nobody's name."""
 
+import functools
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -105,8 +107,10 @@ LISTED_FOR_NOBODY_ELSE: Final = {"alpaca", "mudrex"}
 
 
 @pytest.mark.slow
-async def test_no_listing_of_any_exchange_is_signed(tmp_path: Path) -> None:
+async def test_no_listing_of_any_exchange_is_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against a server that has nothing, as far as ccxt gets with that: to the end, mostly."""
+    # Each reads the certificates of all authorities, which takes longer than the rest, and asks by plain HTTP then.
+    monkeypatch.setattr("ssl.create_default_context", functools.cache(ssl.create_default_context))
     private, failed = set[str](), 0
     async with serving(lambda _: web.json_response({})) as (url, sent):
         for name in known():
