@@ -28,6 +28,8 @@ _WORDS: Final = (
 _SIGN: Final = r"sig(?:(?<![a-z0-9]sig)|(?<=%[0-9a-f]{2}sig)|(?<=\\[nrt]sig))n?"
 """By itself, not the end of ``design``."""
 _WORD: Final = "|".join(_WORDS)
+_SCHEME: Final = r"[a-z][\w-]*"
+"""Of an authorization, such as ``Digest``, which parameters may follow."""
 
 _PATTERNS: Final = tuple(
     re.compile(f"{name}(?P<value>{value})".encode())
@@ -36,7 +38,7 @@ _PATTERNS: Final = tuple(
         (f"(?:{_WORD}){_FOLLOWS}", _TELLING),
         (f"{_SIGN}{_FOLLOWS}", rf"(?!(?:crypto|stock)-){_LONG}"),  # KRW-SIGN is a market, of which symbols are made
         (rf"authorization{_FOLLOWS}(?:basic|bearer)\s+", rf"{_SHORT}(?! [a-z]+(?:[ .,]|$))"),
-        (rf"authorization{_FOLLOWS}(?:[a-z][\w-]*\s+)?", rf"(?>{_TELLING.replace('=_.', '=_.:')})(?!\s+\w+=)"),
+        (rf"authorization{_FOLLOWS}(?:{_SCHEME}\s+)?(?!{_SCHEME}\s+\w+=)", _TELLING.replace("=_.", "=_.:")),
         (r"bearer(?:\s+|%20|\+)", _TELLING),
     )
 )
