@@ -253,15 +253,16 @@ async def test_a_worker_thread_passes_the_same_gate(clock: Any) -> None:
     budget = gate(clock, FIXED)
     threads: list[threading.Thread] = []
 
-    def work() -> None:
+    def work(cost: float = 6, name: str = "weight") -> None:
         threads.append(threading.current_thread())
-        budget.spend_blocking({"weight": 6})
+        with budget.under_way_blocking({name: cost}):
+            pass
 
     await asyncio.gather(asyncio.to_thread(work), asyncio.to_thread(work))
     assert clock.slept != [], "twice 6 is more than 10"
     assert threading.current_thread() not in threads
     with pytest.raises(BadInputError):
-        await asyncio.to_thread(budget.spend_blocking, {"nope": 1})
+        await asyncio.to_thread(work, name="nope")
 
 
 # ── under way ────────────────────────────────────────────────────────────────────────────────────────────────────────

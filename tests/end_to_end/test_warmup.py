@@ -178,20 +178,25 @@ async def test_the_first_page_costs_that_page_alone(
     assert asked["warm"] == cold[-1:]
 
 
-async def test_a_first_page_that_must_list_markets_on_its_way_does_not_wait_for_itself(
+async def test_first_pages_that_must_list_markets_on_their_way_do_not_wait_for_one_another(
     make_sandbox: MakeSandbox, tmp_path: Path
 ) -> None:
-    """ccxt lists them for itself, inside the request for the page, which has taken all that Kraken's limit allows."""
+    """ccxt lists them for itself, inside a request for a page, which has taken all that Kraken's limit allows."""
     sandbox = make_sandbox()
     configured = tables(tmp_path, {"kraken": sandbox.url})
     async with candle_core.open(configured) as candles:
         assert (await candles.warm_up()).success
     sandbox.ledger.clear()
     async with candle_core.open(configured) as candles, asyncio.timeout(120):
-        summary = await candles.collect_candles_only("K1/USD", "1m", exchange="KRAKEN", tradetype="SPOT", count=5)
-    assert summary.complete
-    paths = {one.path for one in sandbox.ledger.requests()}
-    assert {"/0/public/AssetPairs", "/0/public/OHLC"} <= paths
+        summaries = await asyncio.gather(*(
+            candles.collect_candles_only(f"K{number}/USD", "1m", exchange="KRAKEN", tradetype="SPOT", count=5)
+            for number in range(3)
+        ))  # fmt: skip
+    assert all(summary.complete for summary in summaries)
+    paths = [one.path for one in sandbox.ledger.requests()]
+    assert paths.count("/0/public/AssetPairs") == 1
+    assert paths.count("/0/public/OHLC") == 3
+    assert paths.index("/0/public/AssetPairs") < paths.index("/0/public/OHLC")
 
 
 async def test_precision_and_tickers_need_no_listing_after_it(make_sandbox: MakeSandbox, tmp_path: Path) -> None:

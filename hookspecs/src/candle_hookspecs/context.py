@@ -1,7 +1,7 @@
 """What the kernel hands to every plugin it builds."""
 
 import logging
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
@@ -83,8 +83,8 @@ class BudgetGate(Protocol):
         """
         ...
 
-    def spend_blocking(self, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
-        """`spend` for a plain `def` hook, which runs in a worker thread. Never call it on the event loop."""
+    def under_way_blocking(self, costs: Costs, priority: Priority = Priority.NORMAL) -> AbstractContextManager[None]:
+        """`under_way` for a plain `def` hook, which runs in a worker thread. Never enter it on the event loop."""
         ...
 
     def observe(self, feedback: LimitFeedback) -> None:

@@ -197,7 +197,8 @@ async def test_a_listing_that_the_candles_need_is_paid_beside_them(sandbox: Sand
     assert {len(page.batch) for page in pages} == {10}
     paths = [one.path for one in sandbox.ledger.requests()]
     assert sorted(paths) == ["/api/v5/market/history-candles"] * 5 + ["/api/v5/public/instruments"]
-    assert [costs["cost"] for costs in gate.spent] == [1, *[0.5] * 5], "what is older costs 1, twice what was paid for"
+    # What is older costs 1, twice what was paid for; and that was long ago for the one that listed before.
+    assert sorted(costs["cost"] for costs in gate.spent) == [*[0.5] * 4, 1, 1]
 
 
 async def test_what_costs_more_than_the_limit_is_paid_in_parts(sandbox: Sandbox, opened: Opened) -> None:

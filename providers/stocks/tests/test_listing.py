@@ -1,6 +1,7 @@
 """The universe of an exchange: complete whatever happens between two pages, and what it costs."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,10 +40,12 @@ class Interrupted(OpenGate):
         super().__init__()
         self._number, self._happens = number, happens
 
-    def spend_blocking(self, *given: object) -> None:
-        super().spend_blocking({"requests": 1})
-        if len(self.spent) == self._number:
-            self._happens()
+    @contextmanager
+    def under_way_blocking(self, *given: object) -> Iterator[None]:
+        with super().under_way_blocking({"requests": 1}):
+            if len(self.spent) == self._number:
+                self._happens()
+            yield
 
 
 @pytest.fixture(scope="module")

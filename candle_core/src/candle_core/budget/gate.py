@@ -11,8 +11,8 @@ import os
 import random
 import secrets
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from candle_core.budget.counters import AHEAD, NAP, Now
 from candle_core.budget.line import Line, Ticket, is_by_age
 from candle_core.budget.records import is_foreign
 from candle_core.budget.shared import CACHE_DIR, BudgetNotSharedWarning, LocalStore, Records, Remote
-from candle_core.budget.tally import BEAT, LEASE, POLL, Tally
+from candle_core.budget.tally import BEAT, LEASE, POLL, Sent, Tally
 from candle_core.clock import ExchangeClock
 from candle_hookspecs import (
     BadInputError,
@@ -43,10 +43,8 @@ BELIEVED: Final = 600_000
 UNREAD: Final = 60_000
 """Milliseconds of pause where nobody can read whether there is one."""
 
-_Sent = list[tuple[Tally, float]]
-
-_around: ContextVar[_Sent | None] = ContextVar("around", default=None)
-"""What was taken of limits for the request that a plugin is about to send; empty once that is over."""
+_around: ContextVar[Sent | None] = ContextVar("around", default=None)
+"""The request that a plugin is about to send for the kernel."""
 
 
 class Budget:
@@ -82,6 +80,10 @@ class Budget:
         self._paused_until = 0
         self._telling: asyncio.TimerHandle | None = None
         self._is_closed = False
+        self._lent: list[Sent] = []
+        """Requests under way that plugins send for the kernel."""
+        self._besides = 0
+        """How many wait that plugins send on their own account."""
         self._unread: set[str] = set()
 
     def declare(self, limits: Iterable[Limit]) -> None:
@@ -98,7 +100,7 @@ class Budget:
 
     async def spend(self, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
         """Wait until every limit named has room and no pause is on, then take the costs: they count as of now."""
-        await self._enter(costs, priority, lands=False)
+        await self._enter_besides(costs, priority, lands=False)
 
     @asynccontextmanager
     async def under_way(
@@ -111,23 +113,33 @@ class Budget:
         Args:
             costs: of the request.
             priority: its own.
-            by_plugin: a plugin sends it, which may have to ask for something else first, on its own account. That would
-                wait for what is taken here; so then this counts as of now.
+            by_plugin: a plugin sends it for the kernel, and may have to ask for something else first, on its own
+                account. That must not wait for this; so then this counts as of now.
         """
-        await self._enter(costs, priority, lands=True)
-        tallies = [(self._limits[name], cost) for name, cost in costs.items()]
         if by_plugin:
-            _around.set(tallies)
+            await self._enter(costs, priority, lands=True)
+            sent = self._sent(costs, priority)
+            self._lent.append(sent)
+            _around.set(sent)
+        else:
+            await self._enter_besides(costs, priority, lands=True)
+            sent = self._sent(costs, priority)
         try:
             yield
         finally:
             _around.set(None)
-            # Behind what the answer tells of the exchange's clock: so it lands in no earlier window than it counted in.
-            self._loop.call_soon(self._land, tallies, self._local.now())
+            self._end(sent)
 
-    def spend_blocking(self, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
-        """`spend` from a worker thread."""
-        asyncio.run_coroutine_threadsafe(self.spend(costs, priority), self._loop).result()
+    @contextmanager
+    def under_way_blocking(self, costs: Costs, priority: Priority = Priority.NORMAL) -> Iterator[None]:
+        """`under_way` from a worker thread."""
+        entering = self._enter_besides(costs, priority, lands=True)
+        asyncio.run_coroutine_threadsafe(entering, self._loop).result()
+        sent = self._sent(costs, priority)
+        try:
+            yield
+        finally:
+            self._end(sent)
 
     def observe(self, feedback: LimitFeedback) -> None:
         """Correct the count from what an answer's headers say."""
@@ -139,15 +151,13 @@ class Budget:
 
     # ── passing ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _enter(self, costs: Costs, priority: Priority, *, lands: bool) -> None:
+    async def _enter(self, costs: Costs, priority: Priority, *, lands: bool, in_front: bool = False) -> None:
         self._check(costs)
         if not costs:
             await self._outlast_pause()
             return
-        if around := _around.get():
-            self._land(around, self._local.now())
         first = next(tally for name, tally in self._limits.items() if name in costs)
-        ticket = first.line.join(priority, self._local.now())
+        ticket = first.line.join(priority, self._local.now(), in_front=in_front)
         try:
             while (wait := self._try(first, ticket, costs, lands=lands)) != 0:
                 await self._rest(ticket, wait)
@@ -157,6 +167,20 @@ class Budget:
             raise
         if self._spent is not None:
             self._spent(costs)
+
+    async def _enter_besides(self, costs: Costs, priority: Priority, *, lands: bool) -> None:
+        """The same for what a plugin sends on its own account.
+
+        What is needed first for another request is as urgent, and comes before those who may need it too.
+        """
+        if (around := _around.get()) is not None:
+            self._land(around, self._local.now())
+            priority = min(priority, around.priority)
+        self._besides += 1
+        try:
+            await self._enter(costs, priority, lands=lands, in_front=around is not None)
+        finally:
+            self._besides -= 1
 
     def _check(self, costs: Costs) -> None:
         for name, cost in costs.items():
@@ -276,12 +300,32 @@ class Budget:
 
     # ── telling other processes what is over ────────────────────────────────────────────────────────────────────────
 
-    def _land(self, sent: _Sent, local: int) -> None:
+    def _sent(self, costs: Costs, priority: Priority) -> Sent:
+        return Sent([(self._limits[name], cost) for name, cost in costs.items()], self._loop.time(), priority)
+
+    def _end(self, sent: Sent) -> None:
+        """Let it land behind what the answer tells of the exchange's clock: in no window before that in which it counted."""
+        with suppress(RuntimeError):  # the loop is closed, and nobody there to tell
+            self._loop.call_soon_threadsafe(self._land, sent, self._local.now())
+
+    def _land(self, sent: Sent, local: int) -> None:
         """Once for each; a second time there is nothing left to land."""
-        while sent:
-            tally, cost = sent.pop()
+        if sent in self._lent:
+            self._lent.remove(sent)
+        while sent.parts:
+            tally, cost = sent.parts.pop()
             tally.land(cost, local)
+        self._wake()
         self._tell_soon(POLL)
+
+    def _land_overdue(self, at: float) -> None:
+        """Let what plugins ask besides not wait for requests that may wait for it.
+
+        Such as all those that need one listing. Who is not answered for so long is taken for one of them.
+        """
+        if self._besides:
+            for sent in [one for one in self._lent if at >= one.since + LEASE / 1000]:
+                self._land(sent, self._local.now())
 
     def _tell_soon(self, seconds: float) -> None:
         """See to it that news are told in so many seconds at the latest, unless a request that passes tells them."""
@@ -297,6 +341,7 @@ class Budget:
             self._telling.cancel()
             self._telling = None
         at = self._loop.time()
+        self._land_overdue(at)
         if tallies := [tally for tally in self._limits.values() if tally.has_news(at)]:
             pools = {tally.pool for tally in tallies}
             try:
@@ -311,6 +356,7 @@ class Budget:
             for tally in tallies:
                 tally.tell(at)
         if any(tally.under_way for tally in self._limits.values()):
+            self._wake()  # who waits for something of our own says again that it waits
             self._tell_soon(BEAT)
 
     # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -410,8 +456,15 @@ def _paused_until(record: Mapping[str, Any] | None, now: int) -> int:
 
 
 def _others(waiting: Mapping[str, list[int]], me: str, now: int) -> dict[str, list[int]]:
-    """Those in other processes who may still be waiting. One that is dead stops counting soon after it was due."""
-    return {name: entry for name, entry in waiting.items() if name != me and now <= entry[2] + GRACE}
+    """Those in other processes who may still be waiting. One that is dead stops counting soon after it was due.
+
+    So does one that came by another clock.
+    """
+    return {
+        name: entry
+        for name, entry in waiting.items()
+        if name != me and now <= entry[2] + GRACE and entry[1] <= now + AHEAD
+    }
 
 
 def _goes_first(entry: list[int], ticket: Ticket, *, by_age: bool) -> bool:

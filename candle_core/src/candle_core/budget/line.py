@@ -36,11 +36,12 @@ class Line:
     def __bool__(self) -> bool:
         return any(self._classes.values())
 
-    def join(self, priority: Priority, now: int) -> Ticket:
-        """A place behind everybody as urgent."""
+    def join(self, priority: Priority, now: int, *, in_front: bool = False) -> Ticket:
+        """A place behind everybody as urgent, or in front of them."""
         self._arrivals += 1
         ticket = Ticket(priority, now, self._arrivals)
-        self._classes[priority].append(ticket)
+        waiting = self._classes[priority]
+        (waiting.appendleft if in_front else waiting.append)(ticket)
         return ticket
 
     def leave(self, ticket: Ticket) -> None:

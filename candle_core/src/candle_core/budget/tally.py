@@ -13,7 +13,7 @@ from candle_core.budget import records
 from candle_core.budget.counters import AHEAD, GRAIN, Counter, Now, counter
 from candle_core.budget.line import Line
 from candle_core.budget.records import Record
-from candle_hookspecs import Limit
+from candle_hookspecs import Limit, Priority
 
 POLL: Final = 0.02
 """Seconds after which to look again at what other processes do."""
@@ -51,10 +51,9 @@ class Tally:
         self.under_way.append(cost)
 
     def land(self, cost: float, local: int) -> None:
-        """Remember that it is over, and let those look who may be next."""
+        """Remember that it is over."""
         self.under_way.remove(cost)
         self.landed.append((local, cost))
-        self.line.wake()
 
     def tell(self, at: float) -> None:
         """Forget what has been written down."""
@@ -107,6 +106,21 @@ class Tally:
 
     def _spent(self, record: Record) -> Counter:
         return counter(self.limit, (record or {}).get("spent", ()))
+
+
+@dataclass(slots=True, eq=False)
+class Sent:
+    """A request that is under way.
+
+    Attributes:
+        parts: what it takes of which limits; empty once it has landed.
+        since: when it left, on the event loop's clock.
+        priority: its own.
+    """
+
+    parts: list[tuple[Tally, float]]
+    since: float
+    priority: Priority
 
 
 def _sum(away: Mapping[str, list[float]]) -> float:

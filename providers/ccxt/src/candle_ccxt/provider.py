@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 from pydantic import AnyHttpUrl, Field, PositiveFloat
 
 from candle_ccxt import describe, state, trades
+from candle_ccxt.calls import COST
 from candle_ccxt.exchange import configuration, metered, redirected
 from candle_ccxt.loading import load
 from candle_ccxt.paging import KNOWN, WAYS, Heard, Paging
@@ -134,31 +135,32 @@ class CcxtProvider:
             ProviderError: any other of its children; `MarketGoneError` for a market that is not listed any more.
         """
         self._check(request)
-        await self._site.know(request)
+        # What the kernel paid before a listing counts as of then: what is sent after it is paid for anew.
+        prepaid = 0.0 if await self._site.know(request) else request.costs.get(COST, 0.0)
         ask = {
             Kind.CANDLES: self._candles,
             Kind.TICKERS: self._tickers,
             Kind.ORDERBOOKS: self._books,
             Kind.TRADES: self._trades,
         }
-        return await ask[request.kind](request)
+        return await ask[request.kind](request, prepaid)
 
-    async def _candles(self, request: FetchRequest) -> Page:
+    async def _candles(self, request: FetchRequest, prepaid: float) -> Page:
         """One answer of `fetch_ohlcv`, read by the exchange's way of paging."""
         exchange, market = self._site.open, request.market
         self._site.listed(request)
         step = int(exchange.parse_timeframe(request.timeframe)) * 1000
         ask = self._paging.ask(request, step, self._most)
         parameters = {} if ask.until is None else {"until": ask.until}
-        with self._site.asked(request) as call:
+        with self._site.asked(request, prepaid) as call:
             answer = await exchange.fetch_ohlcv(market.ccxt_symbol, request.timeframe, ask.since, ask.limit, parameters)
         batch = batch_of(answer if call.rows is None else call.rows)
         return self._paging.read(request, ask, Heard(batch, call.moment, call.size), step)
 
-    async def _tickers(self, request: FetchRequest) -> Page:
+    async def _tickers(self, request: FetchRequest, prepaid: float) -> Page:
         exchange, listed = self._site.open, self._site.listed(request)
         names = [market.ccxt_symbol for market in listed]
-        with self._site.asked(request, exact=True) as call:
+        with self._site.asked(request, prepaid, exact=True) as call:
             if len(names) == 1:
                 found = {names[0]: await exchange.fetch_ticker(names[0])}
             else:
@@ -166,11 +168,11 @@ class CcxtProvider:
         tickers = state.tickers_of(found, listed, call.moment)
         return Page(request=request, tickers=tickers, answered_at=call.moment, size=call.size)
 
-    async def _books(self, request: FetchRequest) -> Page:
+    async def _books(self, request: FetchRequest, prepaid: float) -> Page:
         exchange, listed, wanted = self._site.open, self._site.listed(request), request.limit
         names = [market.ccxt_symbol for market in listed]
         levels = describe.levels_to_ask(exchange, request.markets[0].tradetype, wanted)
-        with self._site.asked(request, exact=True) as call:
+        with self._site.asked(request, prepaid, exact=True) as call:
             if len(names) == 1:
                 found = {names[0]: await exchange.fetch_order_book(names[0], levels)}
             else:
@@ -178,10 +180,10 @@ class CcxtProvider:
         books = state.books_of(found, listed, call.moment, wanted)
         return Page(request=request, orderbooks=books, answered_at=call.moment, size=call.size)
 
-    async def _trades(self, request: FetchRequest) -> Page:
+    async def _trades(self, request: FetchRequest, prepaid: float) -> Page:
         market, ask = request.market, self._trade_way.ask(request)
         (listed,) = self._site.listed(request).values()
-        with self._site.asked(request, exact=True) as call:
+        with self._site.asked(request, prepaid, exact=True) as call:
             answer = await self._site.open.fetch_trades(market.ccxt_symbol, ask.since, ask.limit, dict(ask.parameters))
         found = state.trades_of(answer if call.rows is None else call.rows, market, listed)
         return self._trade_way.read(request, ask, trades.Told(found, call.moment, call.size))

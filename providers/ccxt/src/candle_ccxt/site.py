@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from candle_ccxt.calls import COST, Call, calling
+from candle_ccxt.calls import Call, calling
 from candle_ccxt.errors import PAUSE, translated
 from candle_ccxt.exchange import session
 from candle_ccxt.markets import parse_all
@@ -66,9 +66,9 @@ class Site:
     # ── calls ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @contextmanager
-    def asked(self, request: FetchRequest, *, exact: bool = False) -> Iterator[Call]:
-        """A call on the kernel's account."""
-        with calling(request.costs.get(COST, 0), exact=exact) as call, translated(request):
+    def asked(self, request: FetchRequest, prepaid: float, *, exact: bool = False) -> Iterator[Call]:
+        """A call on the kernel's account, which has paid so much for it."""
+        with calling(prepaid, exact=exact) as call, translated(request):
             yield call
 
     @contextmanager
@@ -89,17 +89,20 @@ class Site:
         async with self._listing:
             return await self._list()
 
-    async def know(self, request: FetchRequest) -> None:
-        """The same, if they were never asked for, without which ccxt can ask for nothing.
+    async def know(self, request: FetchRequest) -> bool:
+        """The same, if they were never asked for, without which ccxt can ask for nothing; whether it was done.
 
         Or if one of those wanted was not among them a while ago: another process that shares a cache with this one may
         have heard of it since.
         """
         # Nobody waits for a listing that others want.
-        if not self._knows(request):
-            async with self._listing:
-                if not self._knows(request):
-                    await self._list()
+        if self._knows(request):
+            return False
+        async with self._listing:
+            if self._knows(request):
+                return False
+            await self._list()
+            return True
 
     def _knows(self, request: FetchRequest) -> bool:
         if self._listed_at is None:

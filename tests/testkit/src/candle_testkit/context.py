@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,17 +33,19 @@ class OpenGate:
 
     async def spend(self, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
         """Let it pass at once."""
-        self.spend_blocking(costs, priority)
+        self.spent.append(dict(costs))
 
     @asynccontextmanager
     async def under_way(self, costs: Costs, priority: Priority = Priority.NORMAL) -> AsyncIterator[None]:
         """Let it pass at once."""
-        self.spend_blocking(costs, priority)
+        await self.spend(costs, priority)
         yield
 
-    def spend_blocking(self, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
+    @contextmanager
+    def under_way_blocking(self, costs: Costs, priority: Priority = Priority.NORMAL) -> Iterator[None]:
         """Let it pass at once."""
         self.spent.append(dict(costs))
+        yield
 
     def observe(self, feedback: LimitFeedback) -> None:
         """Remember it."""

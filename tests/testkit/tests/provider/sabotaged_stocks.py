@@ -3,6 +3,7 @@
 # ruff: noqa: N801
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -113,7 +114,7 @@ class TestAsksPastTheGate(Rows):
 
     class provider(StocksProvider):
         def candle_fetch(self, request: FetchRequest) -> Page:
-            self._yahoo._pay = lambda: None  # type: ignore[method-assign]
+            self._yahoo._paying = nullcontext  # type: ignore[method-assign]
             return super().candle_fetch(request)
 
 

@@ -9,6 +9,7 @@ but the last close (``20260925|0|0|0|175800|0``); today's row moves until the ev
 
 import re
 import threading
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -142,16 +143,15 @@ class Naver:
     def _send(self, url: str) -> Any:
         from curl_cffi import requests
 
-        if self._asked.paid:
-            self._asked.paid = False
-        else:
-            self._context.budget.spend_blocking(COSTS)
+        paying = nullcontext() if self._asked.paid else self._context.budget.under_way_blocking(COSTS)
+        self._asked.paid = False
         here = self._here(url)
         place = urlsplit(here)._replace(query="").geturl()
-        try:
-            response = requests.get(here, timeout=self._timeout, allow_redirects=False, impersonate="chrome")
-        except requests.exceptions.RequestException as error:
-            raise TransientError(f"{place}: {str(error) or type(error).__name__}") from error
+        with paying:
+            try:
+                response = requests.get(here, timeout=self._timeout, allow_redirects=False, impersonate="chrome")
+            except requests.exceptions.RequestException as error:
+                raise TransientError(f"{place}: {str(error) or type(error).__name__}") from error
         self._context.logger.debug("%s: %s, %s bytes", place, response.status_code, len(response.content))
         return response
 

@@ -8,7 +8,7 @@ A chart needs neither cookie nor crumb, so yfinance is imported only for what do
 
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -108,20 +108,21 @@ class Yahoo:
     def _once(self, method: str, url: str, ask: Any, options: Mapping[str, Any]) -> Any:
         from curl_cffi.requests.exceptions import RequestException
 
-        self._pay()
         here = self._here(url)
-        try:
-            response = ask(method, here, **{**options, "allow_redirects": False})
-        except RequestException as error:
-            raise TransientError(f"{urlsplit(here).netloc}{urlsplit(here).path}: {_told(error)}") from error
+        with self._paying():
+            try:
+                response = ask(method, here, **{**options, "allow_redirects": False})
+            except RequestException as error:
+                raise TransientError(f"{urlsplit(here).netloc}{urlsplit(here).path}: {_told(error)}") from error
         self._observe(response)
         return response
 
-    def _pay(self) -> None:
+    def _paying(self) -> AbstractContextManager[None]:
+        """Around a request: it counts on our own account, unless it was paid for before."""
         if getattr(self._paid, "requests", 0):
             self._paid.requests -= 1
-        else:
-            self._context.budget.spend_blocking(COSTS)
+            return nullcontext()
+        return self._context.budget.under_way_blocking(COSTS)
 
     def _here(self, url: str) -> str:
         if self._url is None:
