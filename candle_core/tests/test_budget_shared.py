@@ -19,8 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import AnyHttpUrl, SecretStr
 
-from candle_core.budget import Budget, shared
-from candle_core.budget import gate as gates
+from candle_core.budget import Budget, sent, shared
 from candle_core.budget import tally as tallies
 from candle_core.budget.shared import BudgetNotSharedWarning, Remote, SharedStore, cache_root
 from candle_core.clock import ExchangeClock
@@ -223,7 +222,7 @@ async def test_what_one_that_died_had_under_way_counts_as_sent(gate: Gate) -> No
 
 
 async def test_one_that_lives_says_so_while_it_waits_for_an_answer(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gates, "BEAT", 0.01)
+    monkeypatch.setattr(sent, "BEAT", 0.01)
     monkeypatch.setattr(tallies, "BEAT", 0.01)
     async with simulated() as time:
         one, other = gate(time, SLIDING), gate(time, SLIDING)

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from candle_core.budget import Budget
+from candle_core.budget import Budget, sent, tally
 from candle_core.budget import gate as gates
-from candle_core.budget import tally as tallies
 from candle_core.budget.shared import SharedStore
 from candle_core.clock import ExchangeClock
 from candle_hookspecs import Limit, Priority, Window
@@ -34,9 +33,11 @@ def gate(*limits: Limit, clock: Any = None, path: Path | None = None, stack: Exi
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What happens every second, and after five, happens a hundred times as often."""
-    for module in (gates, tallies):
+    for module in (sent, tally):
         monkeypatch.setattr(module, "BEAT", 0.01)
+    for module in (gates, tally):
         monkeypatch.setattr(module, "LEASE", 50)
+    monkeypatch.setattr(sent, "OVERDUE", 0.05)
 
 
 # ── several limits ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -80,7 +81,7 @@ class Plugin:
 async def test_those_who_wait_for_a_listing_do_not_keep_it_from_being_asked_for(
     limit: Limit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gates, "LEASE", 3_600_000)  # nobody is given up
+    monkeypatch.setattr(sent, "OVERDUE", 3_600)  # nobody is given up
     plugin = Plugin(gate(limit))
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         for number in range(25):
@@ -181,6 +182,16 @@ async def test_one_that_died_in_the_line_and_a_clock_set_back_hold_nobody_up(tmp
         await low.spend({"weight": 1}, Priority.LOW)
         assert clock.now() < began + 60_000
         dead.cancel()
+
+
+async def test_a_clock_set_back_makes_no_pause_longer(clock: Any) -> None:
+    budget = gate(Limit("weight", 10, 60.0), clock=clock)
+    budget.pause(30)
+    await asyncio.sleep(0)
+    clock.ms -= 3_600_000
+    began = clock.now()
+    await budget.spend({"weight": 1})
+    assert clock.now() <= began + 31_000
 
 
 # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────────

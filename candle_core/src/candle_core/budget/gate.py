@@ -1,7 +1,8 @@
-"""Rate limits: one gate that every request passes. Spends, corrects itself from headers, pauses for all at once.
+"""Rate limits: one gate that every request passes.
 
 The counts stand in a `BudgetStore`, which all processes of the machine may share (`candle_core.budget.shared`); what
-is counted of one limit is said in `candle_core.budget.tally`; the line of those who wait is each process's own
+is counted of one limit is said in `candle_core.budget.tally`, what becomes of requests that have passed in
+`candle_core.budget.sent`, of pauses in `candle_core.budget.pauses`; the line of those who wait is each process's own
 (`candle_core.budget.line`).
 """
 
@@ -10,17 +11,18 @@ import math
 import os
 import random
 import secrets
-import warnings
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Final
 
-from candle_core.budget.counters import AHEAD, NAP, Now
+from candle_core.budget.counters import AHEAD, Now
 from candle_core.budget.line import Line, Ticket, is_by_age
-from candle_core.budget.records import is_foreign
-from candle_core.budget.shared import CACHE_DIR, BudgetNotSharedWarning, LocalStore, Records, Remote
-from candle_core.budget.tally import BEAT, LEASE, POLL, Sent, Tally
+from candle_core.budget.pauses import Pauses
+from candle_core.budget.reading import Reader
+from candle_core.budget.sent import Sent, UnderWay
+from candle_core.budget.shared import LocalStore, Records, Remote
+from candle_core.budget.tally import LEASE, POLL, Tally
 from candle_core.clock import ExchangeClock
 from candle_hookspecs import (
     BadInputError,
@@ -30,18 +32,11 @@ from candle_hookspecs import (
     Limit,
     LimitFeedback,
     Priority,
-    RateLimitedError,
     StoreBusyError,
 )
 
-LONGEST_PAUSE: Final = 900.0
-"""Seconds. A longer ban is reported to everybody who waits or comes, instead of being waited for."""
 GRACE: Final = 300
 """Milliseconds for which another process keeps its turn after the moment at which it said it would look again."""
-BELIEVED: Final = 600_000
-"""Milliseconds for which another process's idea of the exchange's clock is believed."""
-UNREAD: Final = 60_000
-"""Milliseconds of pause where nobody can read whether there is one."""
 
 _around: ContextVar[Sent | None] = ContextVar("around", default=None)
 """The request that a plugin is about to send for the kernel."""
@@ -77,14 +72,9 @@ class Budget:
         self._limits: dict[str, Tally] = {}
         self._loop = asyncio.get_running_loop()
         self._me = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._paused_until = 0
-        self._telling: asyncio.TimerHandle | None = None
-        self._is_closed = False
-        self._lent: list[Sent] = []
-        """Requests under way that plugins send for the kernel."""
-        self._besides = 0
-        """How many wait that plugins send on their own account."""
-        self._unread: set[str] = set()
+        self._reader = Reader(local, clock, self._store)
+        self._pauses = Pauses(local, self._store, self._reader)
+        self._under_way = UnderWay(self._me, self._limits, local, self._store, self._reader)
 
     def declare(self, limits: Iterable[Limit]) -> None:
         """Take the provider's limits on."""
@@ -95,8 +85,7 @@ class Budget:
 
     def close(self) -> None:
         """Tell the other processes at once what they would be told in a moment."""
-        self._is_closed = True
-        self._tell_news()
+        self._under_way.close()
 
     async def spend(self, costs: Costs, priority: Priority = Priority.NORMAL) -> None:
         """Wait until every limit named has room and no pause is on, then take the costs: they count as of now."""
@@ -118,28 +107,27 @@ class Budget:
         """
         if by_plugin:
             await self._enter(costs, priority, lands=True)
-            sent = self._sent(costs, priority)
-            self._lent.append(sent)
-            _around.set(sent)
         else:
             await self._enter_besides(costs, priority, lands=True)
-            sent = self._sent(costs, priority)
+        sent = self._under_way.sent(costs, priority, by_plugin=by_plugin)
+        if by_plugin:
+            _around.set(sent)
         try:
             yield
         finally:
             _around.set(None)
-            self._end(sent)
+            self._under_way.end(sent)
 
     @contextmanager
     def under_way_blocking(self, costs: Costs, priority: Priority = Priority.NORMAL) -> Iterator[None]:
         """`under_way` from a worker thread."""
         entering = self._enter_besides(costs, priority, lands=True)
         asyncio.run_coroutine_threadsafe(entering, self._loop).result()
-        sent = self._sent(costs, priority)
+        sent = self._under_way.sent(costs, priority)
         try:
             yield
         finally:
-            self._end(sent)
+            self._under_way.end(sent)
 
     def observe(self, feedback: LimitFeedback) -> None:
         """Correct the count from what an answer's headers say."""
@@ -154,7 +142,7 @@ class Budget:
     async def _enter(self, costs: Costs, priority: Priority, *, lands: bool, in_front: bool = False) -> None:
         self._check(costs)
         if not costs:
-            await self._outlast_pause()
+            await self._pauses.outlast(self._remote.pool())
             return
         first = next(tally for name, tally in self._limits.items() if name in costs)
         ticket = first.line.join(priority, self._local.now(), in_front=in_front)
@@ -174,13 +162,10 @@ class Budget:
         What is needed first for another request is as urgent, and comes before those who may need it too.
         """
         if (around := _around.get()) is not None:
-            self._land(around, self._local.now())
+            self._under_way.land(around, self._local.now())
             priority = min(priority, around.priority)
-        self._besides += 1
-        try:
+        with self._under_way.beside():
             await self._enter(costs, priority, lands=lands, in_front=around is not None)
-        finally:
-            self._besides -= 1
 
     def _check(self, costs: Costs) -> None:
         for name, cost in costs.items():
@@ -200,7 +185,7 @@ class Budget:
         pools = {tally.pool for tally in tallies} | {self._remote.pool()}
         try:
             with self._store.transaction(*(tally.key for tally in tallies), *pools) as records:
-                now = self._now(pools, records)
+                now = self._reader.now(pools, records)
                 wait = self._pass(first, ticket, costs, records, now, lands=lands)
         except StoreBusyError:  # at the beginning or at the end: whatever was decided did not happen
             first.line.rejoin(ticket)
@@ -209,9 +194,7 @@ class Budget:
             for tally in tallies:
                 tally.tell(self._loop.time())
         if wait == 0 and lands:
-            for tally, cost in zip(tallies, costs.values(), strict=True):
-                tally.send(cost)
-            self._tell_soon(BEAT)
+            self._under_way.begin(costs)
         return None if wait == math.inf else wait
 
     def _pass(
@@ -225,7 +208,7 @@ class Budget:
             assert head is not None
             head.moved.set()
             return None
-        wait = max(self._pause_left(records, now.local), self._wait(costs, records, now))
+        wait = max(self._pauses.left(records, now.local), self._wait(costs, records, now))
         others = _others(record.get("waiting", {}), self._me, now.local)
         if wait == 0 and any(_goes_first(entry, ticket, by_age=by_age) for entry in others.values()):
             wait = POLL
@@ -245,26 +228,10 @@ class Budget:
         wait = 0.0
         for name, cost in costs.items():
             tally = self._limits[name]
-            self._warn_if_foreign(tally.key, records)
+            self._reader.warn_if_foreign(tally.key, records)
             records[tally.key] = tally.refreshed(records[tally.key], now, self._me)
             wait = max(wait, tally.wait(records[tally.key], cost, now, self._me))
         return wait
-
-    def _now(self, pools: Iterable[str], records: Records) -> Now:
-        """The time here and, by the best estimate of anybody who shares the pools, at the exchange."""
-        local, own = self._local.now(), self.clock.offset
-        self._read_pools(pools, records, local)
-        best = own
-        for pool in pools:
-            record = records[pool] or {}
-            offset, heard = record.get("offset", (None, 0))
-            fresh = offset is not None and abs(local - heard) < BELIEVED
-            if own is not None and (not fresh or own > offset or (own == offset and local - heard > BELIEVED / 2)):
-                records[pool] = {**record, "offset": [own, local]}
-            elif fresh:
-                best = offset if best is None else max(best, offset)
-        # Who knows nothing of the exchange's clock goes by the one that is common to all, so that windows are too.
-        return Now(local, local + (self._store.ahead if best is None else best))
 
     async def _rest(self, ticket: Ticket, seconds: float | None) -> None:
         if seconds is None:
@@ -298,67 +265,6 @@ class Budget:
         except StoreBusyError:
             return  # the entry loses its force by itself
 
-    # ── telling other processes what is over ────────────────────────────────────────────────────────────────────────
-
-    def _sent(self, costs: Costs, priority: Priority) -> Sent:
-        return Sent([(self._limits[name], cost) for name, cost in costs.items()], self._loop.time(), priority)
-
-    def _end(self, sent: Sent) -> None:
-        """Let it land behind what the answer tells of the exchange's clock: in no window before that in which it counted."""
-        with suppress(RuntimeError):  # the loop is closed, and nobody there to tell
-            self._loop.call_soon_threadsafe(self._land, sent, self._local.now())
-
-    def _land(self, sent: Sent, local: int) -> None:
-        """Once for each; a second time there is nothing left to land."""
-        if sent in self._lent:
-            self._lent.remove(sent)
-        while sent.parts:
-            tally, cost = sent.parts.pop()
-            tally.land(cost, local)
-        self._wake()
-        self._tell_soon(POLL)
-
-    def _land_overdue(self, at: float) -> None:
-        """Let what plugins ask besides not wait for requests that may wait for it.
-
-        Such as all those that need one listing. Who is not answered for so long is taken for one of them.
-        """
-        if self._besides:
-            for sent in [one for one in self._lent if at >= one.since + LEASE / 1000]:
-                self._land(sent, self._local.now())
-
-    def _tell_soon(self, seconds: float) -> None:
-        """See to it that news are told in so many seconds at the latest, unless a request that passes tells them."""
-        due = self._loop.time() + seconds
-        if self._is_closed or (self._telling is not None and self._telling.when() <= due):
-            return
-        if self._telling is not None:
-            self._telling.cancel()
-        self._telling = self._loop.call_at(due, self._tell_news)
-
-    def _tell_news(self) -> None:
-        if self._telling is not None:
-            self._telling.cancel()
-            self._telling = None
-        at = self._loop.time()
-        self._land_overdue(at)
-        if tallies := [tally for tally in self._limits.values() if tally.has_news(at)]:
-            pools = {tally.pool for tally in tallies}
-            try:
-                with self._store.transaction(*(tally.key for tally in tallies), *pools) as records:
-                    now = self._now(pools, records)
-                    for tally in tallies:
-                        self._warn_if_foreign(tally.key, records)
-                        records[tally.key] = tally.refreshed(records[tally.key], now, self._me)
-            except StoreBusyError:
-                self._tell_soon(POLL)
-                return
-            for tally in tallies:
-                tally.tell(at)
-        if any(tally.under_way for tally in self._limits.values()):
-            self._wake()  # who waits for something of our own says again that it waits
-            self._tell_soon(BEAT)
-
     # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _hear(self, feedback: LimitFeedback) -> None:
@@ -376,83 +282,11 @@ class Budget:
             if name in self._limits:
                 self._limits[name].heard.append((used, feedback.server_time))
         if feedback.amounts:
-            self._wake()
-
-    # ── pausing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+            self._under_way.wake()
 
     def _pause(self, seconds: float) -> None:
-        now = self._local.now()
-        self._paused_until = max(self._paused_until, now + int(seconds * 1000))
-        self._tell_pause(now)
-        self._wake()
-
-    def _tell_pause(self, now: int) -> None:
-        """Write the pause down for everybody; if somebody else is writing, in a moment."""
-        pools = {tally.pool for tally in self._limits.values()} | {self._remote.pool()}
-        try:
-            with self._store.transaction(*pools) as records:
-                self._read_pools(pools, records, now)
-                for pool, record in records.items():
-                    until = max(self._paused_until, _paused_until(record, now))
-                    records[pool] = {**(record or {}), "pause": [now, until]}
-        except StoreBusyError:
-            self._loop.call_later(POLL, self._tell_pause, now)
-
-    def _pause_left(self, records: Records, now: int) -> float:
-        """Seconds.
-
-        Raises:
-            RateLimitedError: too many to wait for.
-        """
-        until = max(self._paused_until, *(_paused_until(record, now) for record in records.values()))
-        pause = max(0, until - now) / 1000
-        if pause > LONGEST_PAUSE:
-            raise RateLimitedError(f"the exchange wants a pause of another {pause:.0f} s", retry_after=pause)
-        return pause
-
-    async def _outlast_pause(self) -> None:
-        while True:
-            pool = self._remote.pool()
-            try:
-                with self._store.transaction(pool) as records:
-                    self._read_pools([pool], records, self._local.now())
-                    wait = self._pause_left(records, self._local.now())
-            except StoreBusyError:
-                wait = POLL
-            if wait == 0:
-                return
-            await self._local.sleep(wait + NAP)
-
-    def _wake(self) -> None:
-        """Let those in every line look again who may be next."""
-        for tally in self._limits.values():
-            tally.line.wake()
-
-    # ── what another version has written ────────────────────────────────────────────────────────────────────────────
-
-    def _read_pools(self, pools: Iterable[str], records: Records, local: int) -> None:
-        """Where nobody can read whether a pause is on, take it that one is, for a while."""
-        for pool in pools:
-            if is_foreign(records[pool]):
-                self._warn_if_foreign(pool, records)
-                records[pool] = {"pause": [local, local + UNREAD]}
-
-    def _warn_if_foreign(self, key: str, records: Records) -> None:
-        if is_foreign(records[key]) and key not in self._unread:
-            self._unread.add(key)
-            warnings.warn(
-                f"what is counted under {key!r} cannot be read: another version of Candle wrote it. It is taken to be"
-                " used up, and counted anew. If both versions are to run at once, update the older one, or give one of"
-                f" them a folder of its own in the environment variable {CACHE_DIR}",
-                BudgetNotSharedWarning,
-                stacklevel=2,
-            )
-
-
-def _paused_until(record: Mapping[str, Any] | None, now: int) -> int:
-    """Until when a pool's record says to pause; a pause that another clock has written does not count."""
-    since, until = (record or {}).get("pause", (0, 0))
-    return int(until) if since <= now + AHEAD else 0
+        self._pauses.begin(seconds, {tally.pool for tally in self._limits.values()} | {self._remote.pool()})
+        self._under_way.wake()
 
 
 def _others(waiting: Mapping[str, list[int]], me: str, now: int) -> dict[str, list[int]]:

@@ -13,7 +13,7 @@ from candle_core.budget import records
 from candle_core.budget.counters import AHEAD, GRAIN, Counter, Now, counter
 from candle_core.budget.line import Line
 from candle_core.budget.records import Record
-from candle_hookspecs import Limit, Priority
+from candle_hookspecs import Limit
 
 POLL: Final = 0.02
 """Seconds after which to look again at what other processes do."""
@@ -106,21 +106,6 @@ class Tally:
 
     def _spent(self, record: Record) -> Counter:
         return counter(self.limit, (record or {}).get("spent", ()))
-
-
-@dataclass(slots=True, eq=False)
-class Sent:
-    """A request that is under way.
-
-    Attributes:
-        parts: what it takes of which limits; empty once it has landed.
-        since: when it left, on the event loop's clock.
-        priority: its own.
-    """
-
-    parts: list[tuple[Tally, float]]
-    since: float
-    priority: Priority
 
 
 def _sum(away: Mapping[str, list[float]]) -> float:
