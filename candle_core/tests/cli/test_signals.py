@@ -1,11 +1,13 @@
 """Stopped half way: what was committed stays, the command says so, and the next run goes on."""
 
+import os
 import re
 import signal
 import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,29 @@ def test_who_stops_reading_ends_what_would_go_on_for_a_day(far: Sandbox, folder:
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, len(done.stdout.splitlines())) == (141, 1)
     assert "Traceback" not in done.stderr
+
+
+def test_a_pipe_that_is_open_at_both_ends_is_not_taken_for_one_that_nobody_reads(far: Sandbox, folder: Path) -> None:
+    """What it wrote is still in there, and no reader has left."""
+    os.mkfifo("pipe")
+    both = os.open("pipe", os.O_RDWR | os.O_NONBLOCK)
+    process = subprocess.Popen([COMMAND, "warmup", "BINANCE", "--every", "1s"], stdout=both, stderr=subprocess.PIPE)
+    text, deadline = b"", time.monotonic() + 60
+    while text.count(b"\n") < 2 and process.poll() is None and time.monotonic() < deadline:  # a line for each run
+        time.sleep(0.05)
+        with suppress(BlockingIOError):
+            text += os.read(both, 4096)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    os.close(both)
+    assert (process.returncode, text.count(b"\n") >= 2) == (130, True), err
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_closed_streams_are_nobody_to_tell(far: Sandbox, folder: Path, closed: str) -> None:
+    script = f"'{COMMAND}' warmup BINANCE --json {closed}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, b"defect" in done.stderr) == (0, False), done.stderr
 
 
 def test_json_has_its_document_too(far: Sandbox) -> None:

@@ -112,6 +112,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: words behind ``candle``; None: those of this process.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
+    for closed in [name for name in ("stdout", "stderr") if getattr(sys, name) is None]:
+        # So Python says it; and the next file that is opened, perhaps the database, would take the stream's number.
+        setattr(sys, closed, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     code = run(words)
     sys.exit(code)
 

@@ -70,9 +70,15 @@ def run_async(work: Coroutine[Any, Any, _Result], *, while_read: bool = False) -
 
 
 def _pipe() -> int | None:
-    """Standard output, if it is a pipe."""
+    """Standard output, if it is the writing end of a pipe."""
+    if sys.platform == "win32":  # where event loops do not watch pipes
+        return None
+    import fcntl
+
     try:
         out = sys.stdout.fileno()
     except OSError:  # a stream of Python's
         return None
-    return out if stat.S_ISFIFO(os.fstat(out).st_mode) else None
+    # A named pipe may be open at both ends, and then what we write ourselves is there to be read.
+    writing_alone = fcntl.fcntl(out, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
+    return out if stat.S_ISFIFO(os.fstat(out).st_mode) and writing_alone else None
