@@ -210,6 +210,22 @@ async def test_other_processes_hear_all_that_the_error_knew(house: House, kind: 
     assert house.exchange.asked == 1
 
 
+@pytest.mark.parametrize(
+    "more", [{"retry_after": "soon"}, {"exit_code": "never"}, {"args": 5, "add_note": None, "banned": []}]
+)
+async def test_what_somebody_else_wrote_into_a_lock_makes_no_odd_errors(house: House, more: dict[str, Any]) -> None:
+    wrote = {"failed": "RateLimitedError", "text": "slowly", "by": "me", "own": False, "more": more}
+    await house.cache.set(f"lock:{KEY}", json.dumps(wrote).encode(), 60)
+    with pytest.raises(RateLimitedError, match=r"^slowly$") as heard:
+        await house.keeper().obtain(KEY, house.exchange)
+    assert vars(heard.value) == {"retry_after": None, "banned": False}
+
+
+async def test_a_lock_in_which_somebody_wrote_what_nobody_can_read_is_taken_for_none(house: House) -> None:
+    await house.cache.set(f"lock:{KEY}", b"[" * 100_000, 60)
+    assert (await house.keeper().obtain(KEY, house.exchange)).value == b"[1]"
+
+
 async def test_whose_key_is_wrong_is_told_so_for_some_seconds_and_others_ask_for_themselves(house: House) -> None:
     first, second = house.keeper(), house.keeper()
     house.exchange.error = AuthenticationError("401")

@@ -11,7 +11,7 @@ from candle_hookspecs import AuthenticationError, CandleError, ProviderError
 
 _ANSWER: Final = re.compile(rb'\{"stored_at":"([^"]+)","fresh_until":"([^"]+)","value":(.*)\}', re.DOTALL)
 """An answer is taken out of its wrapping as it stands: to parse megabytes is for those who need what is in them."""
-_PLAIN: Final = (str, int, float, bool, type(None))
+_PLAIN: Final = (int, float, bool, type(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Failed:
         failed: the error's type; text: what it said.
         by: who asked, as in `Asking`; it begins with the process.
         own: whether it says something about that process (its key, its configuration) rather than the exchange.
-        more: what else the error knew, such as how long to wait, as far as JSON can say it.
+        more: what else the error knew and numbers tell, such as how long to wait.
     """
 
     failed: str
@@ -103,7 +103,8 @@ class Failed:
         if not (isinstance(kind, type) and issubclass(kind, CandleError)):
             return ProviderError(f"{self.failed}: {self.text}")
         error = kind(self.text)
-        vars(error).update(self.more)
+        known = {name: self.more[name] for name in vars(error).keys() & self.more.keys()}  # anybody may have written it
+        vars(error).update({name: value for name, value in known.items() if isinstance(value, _PLAIN)})
         return error
 
 
@@ -114,7 +115,7 @@ def mark_of(found: bytes | None) -> Asking | Failed | None:
     try:
         values = json.loads(found)
         mark = Failed(**values) if "failed" in values else Asking(**values)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
     types = {"own": bool, "more": dict}
     sound = all(isinstance(value, types.get(name, str)) for name, value in asdict(mark).items())
