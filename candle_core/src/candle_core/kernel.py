@@ -66,8 +66,9 @@ class Kernel:
             self.dispatch.add_everywhere(name, plugin)
             self._extensions.append(name)
         self.cache: Cache = self._backend("candle_cache", "cache", config.cache.backend)
-        self.keeper = Keeper(self.cache, self.clock, ttl=config.cache.ttl, keep=config.cache.keep, count=self.looked_up)
-        self.directory = Directory(self.provider, self.keeper, self.clock, config.cache.ttl, self.looked_up)
+        ttl, keep = config.cache.ttl, config.cache.keep
+        self._keeper = Keeper(self.cache, self.clock, ttl=ttl, keep=keep, count=self.looked_up)
+        self._directory = Directory(self.provider, self._keeper, self.clock, ttl, self.looked_up)
         if config.budget.backend != LOCAL_BUDGET:
             shared: BudgetStore = self._backend("candle_budget_store", "budget", config.budget.backend)
             self._limits = DistantStore(shared, self._limits)
@@ -124,6 +125,26 @@ class Kernel:
             self.schedules[store] = Schedule(self._writers[store])
             self.schedules[store].start()
         return self._writers[store]
+
+    @property
+    def keeper(self) -> Keeper:
+        """What exchanges answered.
+
+        Raises:
+            BadInputError: see `_usable`.
+        """
+        self._usable()
+        return self._keeper
+
+    @property
+    def directory(self) -> Directory:
+        """Which markets they list.
+
+        Raises:
+            BadInputError: see `_usable`.
+        """
+        self._usable()
+        return self._directory
 
     def _usable(self) -> None:
         """What is closed would be opened again by the next call, and never closed.

@@ -34,8 +34,8 @@ def kernel_of(clock: Any, shared: LocalCache | None = None, **tables: Any) -> Ke
     kernel = Kernel(load_config(MEMORY | tables), clock)
     if shared is not None:
         times = {"ttl": kernel.config.cache.ttl, "keep": kernel.config.cache.keep}
-        kernel.keeper = Keeper(shared, clock, count=kernel.looked_up, **times)
-        kernel.directory = Directory(kernel.provider, kernel.keeper, clock, times["ttl"], kernel.looked_up)
+        kernel._keeper = Keeper(shared, clock, count=kernel.looked_up, **times)
+        kernel._directory = Directory(kernel.provider, kernel._keeper, clock, times["ttl"], kernel.looked_up)
     return kernel
 
 

@@ -184,6 +184,24 @@ def test_on_a_manager_that_was_closed(town: Any) -> None:
         service.refresh_api_based_market_info()
 
 
+@pytest.mark.parametrize("name", ["refresh_api_based_market_info", "warm_up_supported_exchanges_cache"])
+async def test_nothing_is_told_nor_written_for_a_manager_that_was_closed(town: Any, name: str) -> None:
+    async with candle_core.open({**ACCOUNTS, "cache": {"backend": "memory"}}) as candles:
+        service, cache = warmup.ExchangeService(candles), candles.kernel.cache
+    with pytest.raises(BadInputError, match="is closed; open another one"):
+        await getattr(service, name)()
+    assert await cache.get("supported:exchanges") is None
+
+
+async def test_a_market_in_the_cache_is_not_told_by_a_manager_that_was_closed(town: Any) -> None:
+    market: dict[str, Any] = {"symbol": "C1/X", "exchange": "TOWN", "tradetype": "SPOT"}
+    async with candle_core.open(ACCOUNTS) as candles:
+        await candles.warm_up(["town"])
+        await candles.precision(**market)
+    with pytest.raises(BadInputError, match="is closed; open another one"):
+        await candles.precision(**market)
+
+
 def test_any_thread_may_call_it(town: Any, service: blocking.ExchangeService) -> None:
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(lambda _: service.warm_up_all_market_info("mine"), range(8)))
