@@ -140,6 +140,50 @@ def test_the_exchange_never_sees_more_than_the_limit(
         assert sum(cost for other, cost in arrived if start <= other < start + 60_000) <= limit.amount
 
 
+asked = st.lists(
+    st.tuples(
+        st.integers(0, 2), st.integers(1, 10).map(float), st.integers(0, 90_000), st.integers(0, 2_000),
+        st.integers(0, 2_000),
+    ),
+    min_size=1, max_size=10,
+)  # fmt: skip
+
+
+@given(st.sampled_from([FIXED, SLIDING]), asked, st.integers(0, 59_999))
+@settings(deadline=None, max_examples=20)
+def test_nor_wherever_on_its_way_it_counts_what_is_asked(
+    limit: Limit, wanted: list[tuple[int, float, int, int, int]], phase: int
+) -> None:
+    """Which gate, what it costs, milliseconds until it is wanted, until it is counted, until the answer is there."""
+
+    async def run() -> list[tuple[int, float]]:
+        counted: list[tuple[int, float]] = []
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as stores:
+            async with simulated(NOON + phase) as time, asyncio.TaskGroup() as group:
+                gates = []
+                for _ in range(3):
+                    store = stores.enter_context(closing(SharedStore(Path(folder, "limits.sqlite3"))))
+                    gates.append(Budget(time, ExchangeClock(time, 0), store, Remote("exchange")))
+                    gates[-1].declare([limit])
+
+                async def ask(which: int, cost: float, wait: int, there: int, back: int) -> None:
+                    await time.sleep(wait / 1000)
+                    async with gates[which].under_way({"weight": cost}, Priority(int(cost) % 4)):
+                        await time.sleep(there / 1000)
+                        counted.append((time.now(), cost))
+                        await time.sleep(back / 1000)
+
+                for wish in wanted:
+                    group.create_task(ask(*wish))
+        return counted
+
+    counted = asyncio.run(run())
+    assert sorted(cost for _, cost in counted) == sorted(cost for _, cost, *_ in wanted), "everybody passed"
+    for moment, _ in counted:
+        start = moment // 60_000 * 60_000 if limit is FIXED else moment
+        assert sum(cost for other, cost in counted if start <= other < start + 60_000) <= limit.amount
+
+
 async def test_what_one_spends_another_lacks(gate: Gate) -> None:
     async with simulated() as time:
         one, other = gate(time), gate(time)

@@ -217,6 +217,23 @@ def test_a_loop_that_is_closed_with_a_request_under_way_leaves_no_error_behind()
         gc.collect()
 
 
+async def test_what_was_given_up_may_still_arrive() -> None:
+    """It is cancelled as soon as it has left; the exchange counts it half a second later."""
+    budget, loop = gate(Limit("weight", 1, 1, Window.SLIDING)), asyncio.get_running_loop()
+
+    async def ask() -> None:
+        async with budget.under_way({"weight": 1}):
+            await loop.create_future()
+
+    asking = asyncio.create_task(ask())
+    await asyncio.sleep(0.01)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    counted = loop.time() + 0.5
+    await budget.spend({"weight": 1})
+    assert loop.time() >= counted + 1
+
+
 @pytest.mark.parametrize("moment", range(6))
 async def test_who_is_cancelled_anywhere_leaves_nothing_under_way(moment: int, tmp_path: Path) -> None:
     with ExitStack() as stack:

@@ -112,11 +112,15 @@ class Budget:
         sent = self._under_way.sent(costs, priority, by_plugin=by_plugin)
         if by_plugin:
             _around.set(sent)
+        given_up = False
         try:
             yield
+        except asyncio.CancelledError:
+            given_up = True
+            raise
         finally:
             _around.set(None)
-            self._under_way.end(sent)
+            self._under_way.end(sent, given_up=given_up)
 
     @contextmanager
     def under_way_blocking(self, costs: Costs, priority: Priority = Priority.NORMAL) -> Iterator[None]:

@@ -68,21 +68,21 @@ class UnderWay:
             self._lent.append(sent)
         return sent
 
-    def end(self, sent: Sent) -> None:
-        """Let it land, from any thread.
+    def end(self, sent: Sent, *, given_up: bool = False) -> None:
+        """Let it land, from any thread. `given_up`: before there was an answer.
 
         That is behind what the answer tells of the exchange's clock: so in no earlier window than it was counted in.
         """
         with suppress(RuntimeError):  # the loop is closed, and nobody there to tell
-            self._loop.call_soon_threadsafe(self.land, sent, self._local.now())
+            self._loop.call_soon_threadsafe(self.land, sent, self._local.now(), given_up)
 
-    def land(self, sent: Sent, local: int) -> None:
+    def land(self, sent: Sent, local: int, given_up: bool = False) -> None:
         """It is over since a moment of the local clock. A second time there is nothing left to land."""
         if sent in self._lent:
             self._lent.remove(sent)
         while sent.parts:
             tally, cost = sent.parts.pop()
-            tally.land(cost, local)
+            tally.land(cost, local, given_up=given_up)
         self.wake()
         self._tell_soon(POLL)
 

@@ -13,7 +13,7 @@ from candle_core.budget import records
 from candle_core.budget.counters import AHEAD, GRAIN, Counter, Now, counter
 from candle_core.budget.line import Line
 from candle_core.budget.records import Record
-from candle_hookspecs import Limit
+from candle_hookspecs import Limit, Window
 
 POLL: Final = 0.02
 """Seconds after which to look again at what other processes do."""
@@ -21,6 +21,9 @@ BEAT: Final = 1.0
 """Seconds after which a process says again that requests of its own are under way."""
 LEASE: Final = 5_000
 """Milliseconds for which it is believed. Then what a process that died has sent is where it was going."""
+
+LATE: Final = 1_000
+"""Milliseconds for which a request that nobody waits for any more may still be on its way."""
 
 
 @dataclass(slots=True)
@@ -50,10 +53,12 @@ class Tally:
         """Remember that a request has left, as its record already says."""
         self.under_way.append(cost)
 
-    def land(self, cost: float, local: int) -> None:
-        """Remember that it is over."""
+    def land(self, cost: float, local: int, *, given_up: bool = False) -> None:
+        """Remember that it is over; one that was given up may arrive yet."""
         self.under_way.remove(cost)
-        self.landed.append((local, cost))
+        # Fixed windows have a margin of their own.
+        late = LATE if given_up and self.limit.window is Window.SLIDING else 0
+        self.landed.append((local + late, cost))
 
     def tell(self, at: float) -> None:
         """Forget what has been written down."""

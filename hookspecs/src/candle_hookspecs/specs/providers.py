@@ -24,8 +24,8 @@ class ProviderSpecs(Protocol):
         Example:
             @hookimpl
             async def candle_markets(self, query):
-                await self.context.budget.spend({"requests": 1})
-                rows = await self._get("/markets")
+                async with self.context.budget.under_way({"requests": 1}):
+                    rows = await self._get("/markets")
                 markets = [
                     Market(
                         archetype="CRYPTO", exchange="EXAMPLE", tradetype="SPOT", base=row["base"], quote=row["quote"],
@@ -137,8 +137,8 @@ class ProviderSpecs(Protocol):
         Example:
             @hookimpl
             async def candle_warmup(self, scope):
-                await self.context.budget.spend({"requests": 1})
-                answer = await self._get("/time")
+                async with self.context.budget.under_way({"requests": 1}):
+                    answer = await self._get("/time")
                 return MarketInfo(server_time=answer["serverTime"], local_time=self.context.clock.now())
 
         Raises:
