@@ -371,6 +371,8 @@ async def test_trades_that_leave_what_was_asked_already_end(clock: Any, bazaar: 
         (tickers, {"symbols": 7}, "symbols=7 names no markets"),
         (LargeTickerRequest, {"exchange": None, "symbols": "A/X"}, "exchange=None"),
         (LargeTickerRequest, {"exchange": 7, "symbols": "A/X"}, "exchange=7"),
+        (LargeTickerRequest, {"exchange": ["BAZAAR"], "symbols": "A/X"}, r"exchange=\['BAZAAR'\]"),
+        (LargeTickerRequest, {"exchange": "BAZAAR", "tradetype": 7, "symbols": "A/X"}, "tradetype=7"),
         (tickers, {"max_age": "60"}, "max_age='60'"),
         (tickers, {"max_concurrency": "3"}, "max_concurrency='3'"),
         (tickers, {"max_concurrency": 1.5}, "max_concurrency=1.5"),

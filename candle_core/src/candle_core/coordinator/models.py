@@ -71,8 +71,12 @@ class LargeRequest:
     def __post_init__(self) -> None:
         if not (names := texts_of(self.symbols)):
             raise BadInputError(f"symbols={self.symbols!r} names no markets; give names like ['BTC/USDT', 'ETH/USDT']")
-        if not texts_of(self.exchange):
-            raise BadInputError(f"exchange={self.exchange!r} names none; a request needs its own, e.g. 'UPBIT'")
+        given: tuple[Any, Any] = self.exchange, self.tradetype
+        exchange, tradetype = given
+        if not (isinstance(exchange, str) and exchange):
+            raise BadInputError(f"exchange={exchange!r} names none; a request needs its own, e.g. 'UPBIT'")
+        if not isinstance(tradetype, str | None):
+            raise BadInputError(f"tradetype={tradetype!r} is none; give one such as 'SPOT', or leave it out")
         if self.max_concurrency is not None:
             at_least_one("max_concurrency", self.max_concurrency)
         try:
@@ -80,8 +84,8 @@ class LargeRequest:
         except ValueError as error:
             known = ", ".join(f"Priority.{one.name}" for one in Priority)
             raise BadInputError(f"priority={self.priority!r} is none; there are {known}") from error
-        object.__setattr__(self, "exchange", self.exchange.upper())
-        object.__setattr__(self, "tradetype", (self.tradetype or "").upper())
+        object.__setattr__(self, "exchange", exchange.upper())
+        object.__setattr__(self, "tradetype", (tradetype or "").upper())
         object.__setattr__(self, "symbols", names)
         object.__setattr__(self, "priority", priority)
 
