@@ -183,7 +183,12 @@ def chosen(names: Sequence[SymbolLike], records: Sequence[SymbolRecord]) -> list
 
 
 def _means(name: SymbolLike, record: SymbolRecord) -> bool:
-    return str(name) == str(record.symbol) or record.market.answers_to(str(name))
+    return _in_any_case(str(name)) == _in_any_case(str(record.symbol)) or record.market.answers_to(str(name))
+
+
+def _in_any_case(symbol: str) -> tuple[str, str]:
+    market, _, timeframe = symbol.rpartition("-")
+    return market.casefold(), timeframe  # ``1m`` is not ``1M``
 
 
 def _contract_kind(name: SymbolLike) -> str | None:

@@ -109,11 +109,14 @@ def test_words_say_which_symbols(candle: Candle, other: Path) -> None:
         (("UPBIT",), []),
         (("BINANCE", "SPOT", SYMBOL), ["BTC"]),
         ((SYMBOL,), ["BTC"]),
+        ((SYMBOL.lower(),), ["BTC"]),
     ):
         outcome = candle("copy", *words, "--to", str(other), "--json")
         assert outcome.code == 0
         assert [one["symbol"].split("-")[3] for one in outcome.document["symbols"]] == names
     candle("copy", "BINANCE", "SPOT", "DOGE/USDT", "--to", str(other)).failed_with(2, "'DOGE/USDT'")
+    month = SYMBOL.removesuffix("1m") + "1M"
+    candle("copy", month, "--to", str(other)).failed_with(2, month)
 
 
 def test_nothing_stored_is_nothing_to_copy(config: Path, candle: Candle, other: Path) -> None:
