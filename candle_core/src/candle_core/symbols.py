@@ -69,7 +69,7 @@ class Catalogue:
         query = replace(self._query(symbol, None, exchange, tradetype), timeframe=None)
         assert query.exchange is not None
         listed = await self._kernel.directory.believed(query.exchange, query.tradetype, _listed_as(query))
-        if (market := _one([market for market in listed if _fits(market, query)], called(query))) is not None:
+        if (market := _the_one(listed, query)) is not None:
             return market
         records = await self._kernel.storage().symbols(query)
         markets = dict.fromkeys(record.market for record in records if record.market.native_id)
@@ -153,8 +153,10 @@ class Catalogue:
 
     async def _listed(self, query: SymbolQuery) -> Market:
         assert query.exchange is not None
-        markets = await self._kernel.directory.find(query.exchange, query.tradetype, _listed_as(query))
-        market = _one([market for market in markets if _fits(market, query)], called(query))
+        directory, name = self._kernel.directory, _listed_as(query)
+        market = _the_one(await directory.find(query.exchange, query.tradetype, name), query)
+        if market is None and name is None:
+            market = _the_one(await directory.find_again(query.exchange, query.tradetype), query)
         if market is None:
             raise UnknownMarketError(
                 f"{query.exchange} lists no {query.tradetype} market {called(query)!r}; "
@@ -239,6 +241,10 @@ def _fits(market: Market, query: SymbolQuery) -> bool:
         return market.answers_to(query.name)
     names = ("base", "quote", "contract")
     return all(getattr(market, name).casefold() == getattr(query, name).casefold() for name in names)
+
+
+def _the_one(markets: Sequence[Market], query: SymbolQuery) -> Market | None:
+    return _one([market for market in markets if _fits(market, query)], called(query))
 
 
 def _one(found: Sequence[_Found], name: str) -> _Found | None:

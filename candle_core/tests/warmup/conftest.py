@@ -24,7 +24,7 @@ class Plain:
     def __init__(self, settings, context):
         self.context = context
         self.asked, self.new, self.error, self.seconds, self.empty = [], [], None, 0.0, False
-        self.meeting = None
+        self.meeting, self.swaps = None, ["C0"]
         instances[context.name] = self
 
     @hookimpl
@@ -40,7 +40,7 @@ class Plain:
             raise self.error
         names = [] if self.empty else [f"C{number}" for number in range(1000)] + self.new
         found = [market(self.context.name, name, "SPOT") for name in names]
-        return found + [market(self.context.name, "C0", "SWAP")] * (not self.empty)
+        return found + [market(self.context.name, name, "SWAP") for name in self.swaps if not self.empty]
 
 
 class Town(Plain):

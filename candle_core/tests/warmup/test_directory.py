@@ -210,6 +210,24 @@ async def test_a_symbol_of_a_contract_is_found_though_it_is_no_name(clock: Any, 
     assert town.instances["town"].asked == ["warmup"]
 
 
+async def test_a_contract_that_is_new_is_looked_for_before_it_is_called_unknown(clock: Any, town: Any) -> None:
+    kernel = kernel_of(clock)
+    catalogue, wanted = Catalogue(kernel), "CRYPTO-TOWN-SWAP-NEW-X-1m"
+    await kernel.directory.listing("town")
+    provider = town.instances["town"]
+    provider.swaps = ["C0", "NEW"]
+    clock.ms += 60_000
+    for _ in range(2):
+        with pytest.raises(UnknownMarketError, match="TOWN lists no SWAP market 'NEVER/X'"):
+            await catalogue.resolve(catalogue.query("CRYPTO-TOWN-SWAP-NEVER-X-1m", None, None, None))
+    assert (await catalogue.resolve(catalogue.query(wanted, None, None, None))).market.ccxt_symbol == "NEW/X:X"
+    assert provider.asked == ["warmup", "warmup"], "no more than once a minute"
+    clock.ms += 60_000
+    provider.error = TransientError("down")
+    with pytest.raises(TransientError, match="down"):
+        await catalogue.resolve(catalogue.query("CRYPTO-TOWN-SWAP-NEVER-X-1m", None, None, None))
+
+
 async def test_a_symbol_of_a_dated_future_is_that_one_alone(clock: Any, town: Any) -> None:
     kernel = kernel_of(clock)
     catalogue, spot = Catalogue(kernel), town.market("town", "C0", "SPOT")

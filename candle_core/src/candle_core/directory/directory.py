@@ -140,6 +140,19 @@ class Directory:
                 return kept
             raise
 
+    async def find_again(self, exchange: str, tradetype: str | None) -> tuple[Market, ...]:
+        """All markets by a listing that is no older than `NEWS`, for one that `find` did not give without a name.
+
+        Raises:
+            PluginError: no such provider. ProviderError: the exchange did not answer.
+        """
+        listing = await self.listing(exchange)
+        if self._clock.now() - listing.at >= NEWS * 1000:
+            listing = await self.listing(exchange, refresh=True)
+        if listing.error is not None:
+            raise listing.error
+        return listing.find(tradetype, None)
+
     async def find_each(self, exchange: str, tradetype: str, names: Iterable[str]) -> dict[str, Market | CandleError]:
         """The one market of each name, or why there is none; where the exchange does not list at all, that for each.
 
