@@ -247,13 +247,12 @@ async def test_upkeep_is_done_on_time(store: Store) -> None:
         assert set((await idle.get_queue_status())["last_maintenance"].values()) == {None}
     config = store.config | {"batch": {"analyze_interval_seconds": 0.05, "checkpoint_interval_seconds": 0.05}}
     async with BatchDBManager(config, store="strategies") as manager:
+        numbers, done = itertools.count(), (await manager.get_queue_status())["last_maintenance"]
         async with asyncio.timeout(60):
-            for number in itertools.count():
-                await manager.queue_operation("orders", INSERT, orders(number), Priority.HIGH)
+            while done["analyze"] is None or done["checkpoint"] is None:
+                await manager.queue_operation("orders", INSERT, orders(next(numbers)), Priority.HIGH)
                 await asyncio.sleep(0.01)
                 done = (await manager.get_queue_status())["last_maintenance"]
-                if done["analyze"] is not None and done["checkpoint"] is not None:
-                    break
     assert done["vacuum"] is None
 
 
