@@ -18,7 +18,7 @@ from candle_core.secrets import REDACTOR
 
 PACKAGING = "tests/packaging/"
 
-settings.register_profile("candle", deadline=None)  # how long an example takes says how busy the machine is
+settings.register_profile("candle", settings(), deadline=None)  # how long an example takes says how busy the machine is
 settings.load_profile("candle")
 
 
