@@ -59,16 +59,17 @@ async def test_what_lands_lets_those_look_who_stand_before_another_limit() -> No
 class Plugin:
     """One that must list markets before it can ask for anything, once for all who wait."""
 
-    def __init__(self, budget: Budget) -> None:
-        self.budget, self.order = budget, list[str]()
+    def __init__(self, budget: Budget, parts: int = 1) -> None:
+        self.budget, self.order, self._parts = budget, list[str](), parts
         self._lock, self._knows = asyncio.Lock(), False
 
     async def list(self) -> None:
         async with self._lock:
             await asyncio.sleep(0.01)  # others come meanwhile
             if not self._knows:
-                async with self.budget.under_way({"weight": 1}):
-                    self.order.append("listing")
+                for _ in range(self._parts):
+                    async with self.budget.under_way({"weight": 1}):
+                        self.order.append("listing")
             self._knows = True
 
     async def fetch(self, name: str, priority: Priority = Priority.NORMAL) -> None:
@@ -114,9 +115,10 @@ async def test_nor_do_those_of_two_processes(tmp_path: Path) -> None:
         assert [len(plugin.order) for plugin in plugins] == [9, 9]
 
 
-async def test_what_an_urgent_request_needs_first_is_as_urgent() -> None:
+@pytest.mark.parametrize("parts", [1, 3])
+async def test_what_an_urgent_request_needs_first_is_as_urgent(parts: int) -> None:
     budget = gate(ONE)
-    plugin, order = Plugin(budget), list[str]()
+    plugin, order = Plugin(budget, parts), list[str]()
 
     async def other() -> None:
         await budget.spend({"weight": 1}, Priority.HIGH)

@@ -119,7 +119,8 @@ class Budget:
             given_up = True
             raise
         finally:
-            _around.set(None)
+            if by_plugin:  # else this may be one of several for the request around it
+                _around.set(None)
             self._under_way.end(sent, given_up=given_up)
 
     @contextmanager
