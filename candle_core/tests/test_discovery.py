@@ -74,6 +74,7 @@ def test_a_folder_that_lost_its_metadata_is_no_plugin(install: Install, tmp_path
     [
         ("nosuch", "installed: "),
         ("nosuch", '`plugin = "ccxt"` under [providers.nosuch]'),
+        ("nosuch", "stock exchanges come with candle-stocks"),
         ("exampel", "did you mean 'example'"),
     ],
 )

@@ -127,6 +127,9 @@ def find_plugin(kind: PluginKind, name: str, installed: Iterable[InstalledPlugin
         advice = f"did you mean {near[0]!r}?" if near else f"installed: {', '.join(names) or 'none'}"
         remedy = f"`pip install candle-{name}` gets one, if somebody wrote it"
         if kind is PluginKind.PROVIDER and not near:
-            remedy += f'; `plugin = "ccxt"` under [providers.{name}] asks any exchange that ccxt knows, by candle-ccxt'
+            remedy += (
+                f'; `plugin = "ccxt"` under [providers.{name}] asks any exchange that ccxt knows, by candle-ccxt; '
+                f"stock exchanges come with candle-stocks"
+            )
         raise MissingPluginError(f"no {kind} {name!r} is installed ({advice}); {remedy}")
     return claims[0]

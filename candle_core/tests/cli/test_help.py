@@ -17,6 +17,10 @@ def test_help_names_every_command(candle: Candle) -> None:
     assert {*COMMANDS, "sandbox"} <= listed
 
 
+def test_a_bare_word_shows_the_help_as_it_is_laid_out(candle: Candle) -> None:
+    assert (candle().code, candle().out) == (0, candle("--help").out)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_takes_the_common_options(candle: Candle, name: str) -> None:
     outcome = candle(name, "--help")

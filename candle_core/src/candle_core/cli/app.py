@@ -123,7 +123,7 @@ def run(words: Sequence[str]) -> int:
     """Run one command; the exit code. Errors are told on standard error, never by a traceback."""
     try:
         with warnings_told():
-            code = candle.main(list(words), prog_name="candle", standalone_mode=False)
+            code = candle.main(list(words) or ["--help"], prog_name="candle", standalone_mode=False)
         sys.stdout.flush()
     except (BrokenPipeError, PipeClosed):
         # Python flushes standard output once more when it ends; let that go nowhere.

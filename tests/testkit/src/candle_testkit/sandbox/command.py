@@ -36,7 +36,7 @@ from candle_testkit.sandbox.server import Sandbox
 def sandbox(path: Path | None, as_json: bool, **given: Any) -> None:
     """Run a sandbox exchange on loopback until interrupted.
 
-    It speaks the wires of Binance spot, of Upbit and of Yahoo's stocks; plugins and scripts can be tested on it without
+    It speaks the wires of Binance spot, Upbit, Kraken, OKX and Yahoo; plugins and scripts can be tested on it without
     touching the real ones.
     """
     try:
