@@ -136,6 +136,13 @@ async def test_no_exchange_named(clock: Any, exchange: Any) -> None:
             await candles.collect_candles_only("BTC/USDT", "1m", count=5)
 
 
+async def test_an_exchange_that_is_not_installed_is_why_its_trade_type_is_not_known(clock: Any) -> None:
+    config = {"storage": {"backend": "memory"}, "providers": {"kraken": {"plugin": "nosuch"}}}
+    async with candle_core.open(config, clock=clock) as candles:
+        with pytest.raises(ConfigError, match=r"no tradetype for 'BTC/USD'.*pip install candle-nosuch"):
+            await candles.collect_candles_only("BTC/USD", "1h", exchange="KRAKEN", count=5)
+
+
 async def test_what_is_not_stored_says_how_to_get_it(clock: Any, exchange: Any) -> None:
     async with candle_core.open(CONFIG, clock=clock) as candles:
         with pytest.raises(UnknownSymbolError, match="candle collect FAKE SPOT BTC/USDT 1m"):

@@ -93,7 +93,8 @@ class Catalogue:
             tradetype = self._only_tradetype(exchange)
         for name, value in (("exchange", exchange), ("tradetype", tradetype)):
             if not value:
-                raise ConfigError(f"no {name} for {symbol!r}; pass {name}=…, or set it under [defaults] in the TOML")
+                remedy = f"pass {name}=…, or set it under [defaults] in the TOML{self._unknown(exchange)}"
+                raise ConfigError(f"no {name} for {symbol!r}; {remedy}")
         assert exchange is not None
         assert tradetype is not None
         return SymbolQuery(exchange=exchange.upper(), tradetype=tradetype.upper(), timeframe=timeframe, name=symbol)
@@ -105,6 +106,15 @@ class Catalogue:
         except MissingPluginError:
             return None  # what is stored can be read without it
         return kinds[0] if len(kinds) == 1 else None
+
+    def _unknown(self, exchange: str | None) -> str:
+        """Why nobody knows what an exchange trades, in brackets; empty where somebody does."""
+        try:
+            if exchange:
+                self._kernel.provider(exchange)
+        except MissingPluginError as error:
+            return f" ({error})"
+        return ""
 
     async def known(self, query: SymbolQuery) -> SymbolRecord:
         """The one registered symbol that matches.
