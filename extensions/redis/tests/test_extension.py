@@ -19,11 +19,15 @@ def tables(folder: Path, **redis: Any) -> dict[str, Any]:
         "storage": {"path": str(folder / "candles.sqlite3")},
         "cache": {"backend": "redis"},
         "budget": {"backend": "redis"},
-        "extensions": {"redis": redis},
+        "extensions": {"redis": {"timeout": 60.0, "budget_timeout": 60.0, **redis}},
     }
 
 
-async def test_a_table_names_cache_and_budget(tmp_path: Path, server: RedisServer) -> None:
+async def test_a_table_names_cache_and_budget(
+    tmp_path: Path, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("candle_core.budget.distant.PATIENCE", 120)
+    monkeypatch.setattr("candle_redis.budget._GREETING", 60)
     async with candle_core.open(tables(tmp_path, url=server.unix_url, prefix="mine:")) as candles:
         kernel = candles._kernel
         await kernel.cache.set("a", b"1", 60)

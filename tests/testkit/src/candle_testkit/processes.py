@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Final, NoReturn, Self, TypeAlias
 
-PATIENCE: Final = 60.0  # seconds that an answer may take before the test is given up
+PATIENCE: Final = 120.0  # seconds that an answer may take before the test is given up
 
 Work: TypeAlias = "Callable[..., None]"
 """``work(pipe, *values)``: what a child does, talking over its end of a pipe."""
@@ -91,7 +91,7 @@ class Nursery:
         reduction.send_handle(self._pipe, theirs.fileno(), self._server.pid)
         theirs.close()
         if not self._pipe.poll(PATIENCE):
-            raise Died("no child came within a minute")
+            raise Died(f"no child came within {PATIENCE:g} s")
         return Child(self._pipe.recv(), ours)
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 ENVIRONMENT: Final = "CANDLE_TEST_REDIS"
 """A URL of a Redis to be used instead of one of our own. What tests write there has prefixes of its own, and stays."""
-_PATIENCE: Final = 10.0
+_PATIENCE: Final = 120.0
 
 
 class RedisServer:
