@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,8 +65,13 @@ class Reader:
     """What a traceback calls the page."""
 
     folder: Path
-    url: str
+    places: dict[str, str]
+    """What the page calls an address or a port → where it really is."""
+
     stack: ExitStack
+    environment: dict[str, str] = field(default_factory=dict)
+    """What stands in the environment of commands, besides."""
+
     code: int = 0
     names: dict[str, Any] = field(default_factory=dict)
 
@@ -90,7 +95,7 @@ class Reader:
         process = subprocess.Popen(
             ["bash", "-c", f"(exit {self.code}); {self.here(line)}"],
             cwd=self.folder,
-            env=settings | {"PATH": path, "CANDLE_CACHE_DIR": os.environ["CANDLE_CACHE_DIR"]},
+            env=settings | {"PATH": path, "CANDLE_CACHE_DIR": os.environ["CANDLE_CACHE_DIR"]} | self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -124,7 +129,7 @@ class Reader:
             assert process.poll() is None, printed
         found = re.search(r"http://[\d.]+:\d+", printed)
         assert found
-        self.url = found[0]
+        self.places[ADDRESS] = found[0]
         return printed
 
     def run(self, source: str, line: int) -> None:
@@ -141,12 +146,16 @@ class Reader:
                 raise
 
     def here(self, text: str) -> str:
-        """The page's address of the sandbox replaced by the real one."""
-        return text.replace(ADDRESS, self.url)
+        """The page's addresses replaced by the real ones."""
+        for said, real in self.places.items():
+            text = text.replace(said, real)
+        return text
 
     def there(self, text: str) -> str:
         """The other way round."""
-        return text.replace(self.url, ADDRESS)
+        for said, real in self.places.items():
+            text = text.replace(real, said)
+        return text
 
 
 def explained(error: AssertionError, source: str, page: str) -> str:
@@ -166,15 +175,23 @@ def explained(error: AssertionError, source: str, page: str) -> str:
     return "\n".join(told)
 
 
-def read(text: str, folder: Path, page: str = "<page>") -> str:
+def read(
+    text: str,
+    folder: Path,
+    page: str = "<page>",
+    *,
+    places: Mapping[str, str] | None = None,
+    environment: dict[str, str] | None = None,
+) -> str:
     """The text of a page as it should read: every command really run, its real output in place of what stands there.
 
     The reader begins in an empty folder whose candle.toml points to a sandbox. `page` is the name that an example which
-    fails is told with.
+    fails is told with, `places` where other servers that it names really are, `environment` what commands find in
+    theirs.
     """
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox(SandboxConfig(clock="2025-01-01T00:00:30", speed=0)))
-        reader = Reader(page, folder, sandbox.url, stack)
+        reader = Reader(page, folder, {ADDRESS: sandbox.url, **(places or {})}, stack, environment or {})
         (folder / "candle.toml").write_text(f'[providers.binance]\nrest_url = "{sandbox.url}"\n')
         read_so_far, at = "", 0
         for block in blocks(text):

@@ -20,7 +20,7 @@ def test_the_demo(tmp_path: Path) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=90,
+        timeout=240,
     )
     assert done.returncode == 0, done.stdout
     assert "It ended with exit code 130." in done.stdout

@@ -4,22 +4,33 @@
 """
 
 import os
+import re
 import traceback
 from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import ROOT, blocks, differences, read
+from tests.distributions import ROOT, find_distributions
+from tests.docs.pages import blocks, differences, read
+from tests.docs.servers import servers
+
+READMES = [found.folder / "README.md" for found in find_distributions()]
+"""What the package index shows of each distribution."""
+
+SHAPE = ["Install", "Configure", "Use", "What it does", "What it does not", "More"]
 
 PAGES = [
-    page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if blocks(page.read_text("utf-8"))
+    page
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *READMES)
+    if blocks(page.read_text("utf-8"))
 ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_page_says_what_happens(page: Path, tmp_path: Path) -> None:
     text = page.read_text("utf-8")
-    really = read(text, tmp_path, str(page.relative_to(ROOT)))
+    with servers(text) as (places, environment):
+        really = read(text, tmp_path, str(page.relative_to(ROOT)), places=places, environment=environment)
     found = differences(text, really)
     if found and os.environ.get("UPDATE_DOCS") == "1":
         page.write_text(really, "utf-8")
@@ -29,6 +40,14 @@ def test_the_page_says_what_happens(page: Path, tmp_path: Path) -> None:
 
 def test_the_pages_for_users_are_among_them() -> None:
     assert {"README.md", "quickstart.md", "cli.md"} <= {page.name for page in PAGES}
+
+
+@pytest.mark.parametrize("page", READMES, ids=lambda page: page.parent.name)
+def test_the_page_of_a_distribution_has_the_shape_of_all(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert len(text.splitlines()) <= 60, "it can be read at a glance"
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == SHAPE
+    assert page in PAGES, "it has an example that runs"
 
 
 def test_a_page_that_is_wrong_is_found(tmp_path: Path) -> None:

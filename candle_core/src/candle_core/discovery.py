@@ -126,7 +126,7 @@ def find_plugin(kind: PluginKind, name: str, installed: Iterable[InstalledPlugin
         near = difflib.get_close_matches(name, names, n=1)
         advice = f"did you mean {near[0]!r}?" if near else f"installed: {', '.join(names) or 'none'}"
         remedy = f"`pip install candle-{name}` gets one, if somebody wrote it"
-        if kind is PluginKind.PROVIDER and not near:
+        if kind is PluginKind.PROVIDER and not near and name != "ccxt":
             remedy += (
                 f'; `plugin = "ccxt"` under [providers.{name}] asks any exchange that ccxt knows, by candle-ccxt; '
                 f"stock exchanges come with candle-stocks"

@@ -1,4 +1,4 @@
-"""What the testkit's page shows of adopting a suite are tests that run."""
+"""What `docs/testing.md` shows of adopting a suite are tests that run."""
 
 import re
 
@@ -6,8 +6,8 @@ import pytest
 
 from tests.distributions import ROOT
 
-PAGE = (ROOT / "tests" / "testkit" / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+PAGE = (ROOT / "docs" / "testing.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```py\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 ADOPTED = [
     "examples/candle-example/tests/test_contract.py",
     "storage_backends/sqlite/tests/test_contract.py",
