@@ -316,6 +316,7 @@ def test_other_files(candle: Candle, content: bytes, words: list[str]) -> None:
 
 def test_a_file_that_is_not_there(candle: Candle) -> None:
     candle("import", "no.csv", *NAMES).failed_with(2, "'no.csv'", "No such file")
+    candle("import", "no.csv").failed_with(2, "'no.csv'", "No such file")
 
 
 def test_torn_gzip(candle: Candle, frame: pd.DataFrame) -> None:
@@ -399,7 +400,7 @@ def test_a_bar_is_drawn_and_the_document_stays_clean(frame: pd.DataFrame) -> Non
         )
         os.close(theirs)
         drawn = seen(ours)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=120)
     assert json.loads(out)["files"][0]["saved"]["inserted"] == 1440
     assert "my.csv" in drawn
     assert "rows checked" in drawn

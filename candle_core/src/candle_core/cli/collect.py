@@ -129,7 +129,7 @@ def _remarks(outcome: Outcome[CollectionSummary]) -> Sequence[str]:
         return [one_line(summary)]
     if not (late := summary.overlap_analysis_results["pending"]):
         return summary.problems
-    pending = f"{late:,} of the newest slots are empty but may still fill; the next run asks again"
+    pending = f"{late:,} of the newest slots may yet be filled; the next run asks again"
     return [*summary.problems, pending]
 
 

@@ -68,7 +68,7 @@ def query_for(
     """Whose candles a file holds: by what is given, else by the file's name, else by ``[defaults]``.
 
     Raises:
-        BadInputError: it cannot be told; names what is missing.
+        BadInputError: it cannot be told; names what is missing, the file itself if need be.
     """
     catalogue = Catalogue(kernel)
     if isinstance(symbol, Symbol) or (symbol is not None and symbol.count("-") >= 5):
@@ -83,6 +83,8 @@ def query_for(
         "timeframe": timeframe or named.timeframe,
     }
     if missing := [name for name, value in found.items() if not value]:
+        if not path.exists():
+            raise BadInputError(f"cannot read {str(path)!r}: No such file or directory")
         options = " ".join(f"--{name} …" for name in missing)
         raise BadInputError(f"the name of {str(path)!r} does not tell its {', '.join(missing)}; name it ({options})")
     assert found["symbol"] is not None
