@@ -211,7 +211,7 @@ def test_status(storage: PostgresStorage, url: str) -> None:
     storage.candle_save(SaveWrite(answers=(answer(candles(range(900)), proven=span(0, 3)),)))
     status = storage.candle_status()
     assert status == StorageStatus(
-        place=storage.place, schema=2, size=status.size, symbols=1, candles=900, facts=1, details=status.details
+        place=storage.place, schema=3, size=status.size, symbols=1, candles=900, facts=1, details=status.details
     )
     (version,) = ask(url, "SHOW server_version")[0]
     assert status.details["server"] == f"PostgreSQL {version}"

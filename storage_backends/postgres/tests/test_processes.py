@@ -7,6 +7,7 @@ import pytest
 
 from candle_hookspecs import CoverageQuery, LoadRead, MaintenanceTask, Registration, SaveReceipt, SaveWrite, SymbolQuery
 from candle_postgres import PostgresStorage
+from candle_sql.tables import MARKETS_BY_NAME
 from candle_testkit.contracts.storage.harness import SYMBOL, answer, candles, market, span
 from storage_backends.sql.tests.processes import OPEN_AND_SAVE, Stored, Writers, kill_at_any_moment
 
@@ -40,6 +41,24 @@ def test_processes_that_open_an_empty_database_together(open_storage: Opener, ur
     assert len(storage.candle_coverage(CoverageQuery(symbol=SYMBOL))) == 20
     assert len(storage.candle_symbols(SymbolQuery(base="BTC"))) == 5
     assert storage.candle_maintain(MaintenanceTask.CHECK).problems == ()
+
+
+INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexname"
+
+
+@pytest.mark.slow
+def test_processes_that_open_a_database_of_version_2_together(storage: PostgresStorage, url: str) -> None:
+    with psycopg.connect(url) as anyone:
+        today = anyone.execute(INDEXES).fetchall()
+        for index in MARKETS_BY_NAME:  # what version 3 has added
+            anyone.execute(f"DROP INDEX {index.name}")
+        anyone.execute("UPDATE candle_meta SET value = '2' WHERE key = 'schema_version'")
+    Writers(OPENING, url).together(OPEN_AND_SAVE, 4)
+    with psycopg.connect(url) as anyone:
+        assert anyone.execute(INDEXES).fetchall() == today
+        assert anyone.execute("SELECT value FROM candle_meta").fetchall() == [("3",)]
+    assert len(storage.candle_symbols(SymbolQuery(name="btcusdt"))) == 5
+    assert storage.candle_load(LoadRead(symbol=SYMBOL)) == candles(range(2_000))
 
 
 @pytest.mark.slow

@@ -8,6 +8,9 @@ import pytest
 from sqlalchemy import Connection, inspect, text
 
 from candle_hookspecs import (
+    Action,
+    ActionKind,
+    ActionQuery,
     CandleBatch,
     LoadRead,
     Registration,
@@ -19,7 +22,8 @@ from candle_hookspecs import (
 from candle_sql import MIGRATIONS, Migration
 from candle_sqlite import SqliteStorage
 from candle_testkit.context import make_context
-from candle_testkit.contracts.storage.harness import BTC, SYMBOL, answer, candles
+from candle_testkit.contracts.storage.harness import BTC, SYMBOL, answer, candles, fact, slot, span
+from storage_backends.sql.tests.older import write_older
 
 NEWEST = MIGRATIONS[-1].version
 
@@ -100,10 +104,9 @@ def test_a_step_that_fails_changes_nothing(folder: Path) -> None:
 
 
 @pytest.fixture
-def first_version(tmp_path: Path) -> Path:
-    """A folder with a database that version 1 wrote."""
-    with closing(sqlite3.connect(tmp_path / "candles.sqlite3")) as connection:
-        connection.executescript(Path(__file__).with_name("version_1.sql").read_text())
+def older(tmp_path: Path, version: int) -> Path:
+    """A folder with a database that this version wrote."""
+    write_older(version, tmp_path)
     return tmp_path
 
 
@@ -114,17 +117,20 @@ def schema_of(file: Path) -> set[tuple[str, str]]:
     return {(name, "".join(sql.split())) for name, sql in rows}
 
 
-def test_a_file_of_version_1_becomes_one_of_today(first_version: Path) -> None:
-    old, new = open_as(SqliteStorage, first_version), open_as(SqliteStorage, first_version / "new")
-    (first_version / "new").mkdir()
+@pytest.mark.parametrize("version", range(1, NEWEST))
+def test_a_file_of_an_older_version_becomes_one_of_today(older: Path) -> None:
+    old, new = open_as(SqliteStorage, older), open_as(SqliteStorage, older / "new")
+    (older / "new").mkdir()
     for storage in (old, new):
         storage.candle_register([Registration(market=BTC, timeframes=("1h",))])
+        assert storage.candle_status().schema == NEWEST
         storage.candle_close()
-    assert schema_of(first_version / "candles.sqlite3") == schema_of(first_version / "new" / "candles.sqlite3")
+    assert schema_of(older / "candles.sqlite3") == schema_of(older / "new" / "candles.sqlite3")
 
 
-def test_what_version_1_wrote_is_there(first_version: Path) -> None:
-    storage = open_as(SqliteStorage, first_version)
+@pytest.mark.parametrize("version", [1])
+def test_what_version_1_wrote_is_there(older: Path) -> None:
+    storage = open_as(SqliteStorage, older)
     batch = storage.candle_load(LoadRead(symbol=SYMBOL))
     assert batch.close.tolist() == [101.0, 102.0]
     assert storage.candle_load(LoadRead(symbol=SYMBOL, as_of=4)) == CandleBatch.empty()
@@ -134,6 +140,21 @@ def test_what_version_1_wrote_is_there(first_version: Path) -> None:
     storage.candle_save(SaveWrite(answers=(answer(candles([0, 1]), at=9),)))
     assert storage.candle_load(LoadRead(symbol=SYMBOL)) == candles([0, 1])
     assert storage.candle_load(LoadRead(symbol=SYMBOL, as_of=8)) == batch
+    storage.candle_close()
+
+
+@pytest.mark.parametrize("version", [2])
+def test_what_version_2_wrote_is_there(older: Path) -> None:
+    storage = open_as(SqliteStorage, older)
+    for name in ("btcusdt", "BTC/usdt"):
+        (record,) = storage.candle_symbols(SymbolQuery(name=name, statistics=True, coverage=True))
+        assert (record.symbol, record.rows, record.revisions) == (SYMBOL, 2, 2)
+        assert record.coverage == (fact(span(0, 2), 5),)
+    assert storage.candle_load(LoadRead(symbol=SYMBOL)) == candles([0, 1], price=7.0)
+    before = storage.candle_load(LoadRead(symbol=SYMBOL, as_of=8))
+    assert before.close.tolist() == candles([0, 1]).close.tolist()
+    assert before.extra["funding"].tolist()[1] == 0.25
+    assert storage.candle_actions(ActionQuery.of(SYMBOL)) == [Action(slot(0), ActionKind.SPLIT, 2.0)]
     storage.candle_close()
 
 

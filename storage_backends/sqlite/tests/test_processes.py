@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from candle_hookspecs import CoverageQuery, LoadRead, MaintenanceTask, SaveWrite
+from candle_hookspecs import CoverageQuery, LoadRead, MaintenanceTask, SaveWrite, SymbolQuery
+from candle_sql import MIGRATIONS
 from candle_sqlite import SqliteStorage
 from candle_testkit.context import make_context
 from candle_testkit.contracts.storage.harness import SYMBOL, answer, candles, span
+from storage_backends.sql.tests.older import write_older
 from storage_backends.sql.tests.processes import OPEN_AND_SAVE, Stored, Writers, kill_at_any_moment
 
 OPENING = """
@@ -33,6 +35,18 @@ def test_processes_that_open_a_new_file_together(tmp_path: Path) -> None:
         assert len(storage.candle_coverage(CoverageQuery(symbol=SYMBOL))) == 20
         assert storage.candle_maintain(MaintenanceTask.CHECK).problems == ()
         storage.candle_close()
+
+
+@pytest.mark.slow
+def test_processes_that_open_a_file_of_an_older_version_together(tmp_path: Path) -> None:
+    write_older(1, tmp_path)
+    Writers(OPENING, tmp_path).together(OPEN_AND_SAVE, 4)
+    storage = reopen(tmp_path)
+    assert storage.candle_status().schema == MIGRATIONS[-1].version
+    assert len(storage.candle_symbols(SymbolQuery(name="btcusdt"))) == 5
+    assert storage.candle_load(LoadRead(symbol=SYMBOL)).open_time.tolist() == candles(range(2_000)).open_time.tolist()
+    assert storage.candle_maintain(MaintenanceTask.CHECK).problems == ()
+    storage.candle_close()
 
 
 @pytest.mark.slow

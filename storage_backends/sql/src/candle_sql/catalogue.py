@@ -6,6 +6,7 @@ from dataclasses import fields
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
+from unicodedata import category
 
 from sqlalchemy import (
     ColumnElement,
@@ -38,6 +39,8 @@ from candle_sql.tables import ExactDecimal, candles, markets, symbols
 _KEY: Final = ("archetype", "exchange", "tradetype", "base", "quote", "contract")
 _FIELDS: Final = tuple(field.name for field in fields(Market))
 _CHUNK: Final = 500
+_SEEKS: Final = 10_000
+"""Look-ups in an index for which markets may be asked at once; more cost as much as reading thousands of them."""
 
 _DECIMALS: Final = tuple(name for name in _FIELDS if isinstance(markets.c[name].type, ExactDecimal))
 _STATUS: Final = {status.value: status for status in MarketStatus}
@@ -53,8 +56,18 @@ def _chunks(values: Collection[int]) -> Iterator[list[int]]:
         yield ordered[start : start + _CHUNK]
 
 
-def _key(market: Market) -> _Key:
-    return tuple(getattr(market, name) for name in _KEY)
+def _key(of: Market | Symbol) -> _Key:
+    return tuple(getattr(of, name) for name in _KEY)
+
+
+def _among(keys: Collection[_Key]) -> Iterator[ColumnElement[bool]]:
+    """Markets that share as many parts with the keys as are worth looking up in their index; few that are not meant."""
+    seeks = 1
+    for name, parts in zip(_KEY, map(set, zip(*keys, strict=True)), strict=True):
+        seeks *= len(parts)
+        if seeks > _SEEKS:
+            return
+        yield markets.c[name].in_(sorted(parts))
 
 
 def _values(market: Market) -> dict[str, Any]:
@@ -129,13 +142,7 @@ def _save_markets(connection: Connection, listed: Mapping[_Key, Market]) -> dict
 
 
 def _known_markets(connection: Connection, keys: Collection[_Key]) -> dict[_Key, tuple[int, Market]]:
-    exchanges = sorted({key[1] for key in keys})
-    query = select(markets.c.id, *_PLAIN)
-    if len(keys) == 1:  # one market of thousands: let the index find it
-        (only,) = keys
-        query = query.where(*(markets.c[name] == part for name, part in zip(_KEY, only, strict=True)))
-    else:
-        query = query.where(markets.c.exchange.in_(exchanges))
+    query = select(markets.c.id, *_PLAIN).where(*_among(keys))
     found = ((number, _market(texts)) for number, *texts in connection.execute(query))
     return {_key(market): (number, market) for number, market in found}
 
@@ -195,18 +202,27 @@ def _statement(query: SymbolQuery, conditions: Iterable[ColumnElement[bool]]) ->
 
 
 def _conditions(query: SymbolQuery) -> Iterator[ColumnElement[bool]]:
-    """What the database can sift. It folds the case of ASCII only; `_matches` has the last word."""
+    """What the database can sift; `_matches` has the last word. Names are found by `MARKETS_BY_NAME`."""
     if query.timeframe is not None:
         yield symbols.c.timeframe == query.timeframe
     if query.status is not None:
         yield markets.c.status == query.status.value
     for name in _KEY:
         wanted = getattr(query, name)
-        if wanted is not None and wanted.isascii():
+        if wanted is not None and _folds_alike(wanted):
             yield func.lower(markets.c[name]) == wanted.lower()
-    if query.name is not None and query.name.isascii():
+    if query.name is not None and _folds_alike(query.name):
         either = (func.lower(markets.c[name]) == query.name.lower() for name in ("ccxt_symbol", "native_id"))
         yield or_(*either)
+
+
+def _folds_alike(wanted: str) -> bool:
+    """Whether every database folds it as Python does: ASCII, and letters that have no case (``Lo``), such as Hangul.
+
+    What is called with one of the eleven other characters that Python folds to ASCII (``ß``, the Kelvin sign) is found
+    by that character alone.
+    """
+    return all(char.isascii() or category(char) == "Lo" for char in wanted)
 
 
 def _matches(market: Market, query: SymbolQuery) -> bool:
@@ -222,10 +238,7 @@ def numbers(connection: Connection, wanted: Iterable[Symbol]) -> dict[Symbol, in
     asked = set(wanted)
     exact = (markets.c[name] for name in _KEY)
     statement = select(symbols.c.id, symbols.c.timeframe, *exact).join_from(symbols, markets)
-    for part in ("exchange", "base"):
-        values = {getattr(symbol, part) for symbol in asked}
-        if len(values) <= _CHUNK:
-            statement = statement.where(markets.c[part].in_(sorted(values)))
+    statement = statement.where(*_among({_key(symbol) for symbol in asked}))
     found = {
         Symbol(row.archetype, row.exchange, row.tradetype, row.base, row.quote, row.timeframe, row.contract): row.id
         for row in connection.execute(statement)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, insert, inspect, select, text, update
+from sqlalchemy.schema import CreateIndex
 
 from candle_hookspecs import StorageSchemaError
-from candle_sql.tables import V_CANDLES, actions, meta, metadata, revision_extras, revisions
+from candle_sql.tables import MARKETS_BY_NAME, V_CANDLES, actions, meta, metadata, revision_extras, revisions
 
 _VERSION: Final = "schema_version"
 
@@ -33,7 +34,16 @@ def _keep_revisions_and_actions(connection: Connection) -> None:
     metadata.create_all(connection, _SECOND, checkfirst=False)
 
 
-MIGRATIONS: Final[Sequence[Migration]] = (Migration(1, _create), Migration(2, _keep_revisions_and_actions))
+def _find_markets_by_name(connection: Connection) -> None:
+    for index in MARKETS_BY_NAME:
+        connection.execute(CreateIndex(index, if_not_exists=True))  # a new table has come with them
+
+
+MIGRATIONS: Final[Sequence[Migration]] = (
+    Migration(1, _create),
+    Migration(2, _keep_revisions_and_actions),
+    Migration(3, _find_markets_by_name),
+)
 """All steps in order. The tables of `candle_sql.tables` are those after the last step."""
 
 

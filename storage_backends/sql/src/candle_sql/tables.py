@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     TypeDecorator,
     UniqueConstraint,
+    func,
 )
 
 metadata: Final = MetaData()
@@ -109,6 +110,11 @@ markets: Final = Table(
     UniqueConstraint("archetype", "exchange", "tradetype", "base", "quote", "contract"),
     comment="The catalogue: what exchanges list",
 )
+
+MARKETS_BY_NAME: Final = tuple(
+    Index(f"markets_by_{name}", func.lower(markets.c[name])) for name in ("base", "native_id", "ccxt_symbol")
+)
+"""By what people call a market, in any case. The database folds it, so that no writer can forget to."""
 
 symbols: Final = Table(
     "symbols",
