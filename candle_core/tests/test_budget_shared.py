@@ -62,6 +62,18 @@ class SimulatedTime:
                     break
 
 
+class Moved:
+    """A clock that stands still until it is moved; who sleeps on it looks again soon."""
+
+    ms = NOON
+
+    def now(self) -> int:
+        return self.ms
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0.001)
+
+
 @asynccontextmanager
 async def simulated(ms: int = NOON) -> AsyncIterator[SimulatedTime]:
     time = SimulatedTime(ms)
@@ -257,7 +269,8 @@ async def test_what_one_has_under_way_another_lacks_until_it_landed(gate: Gate, 
         assert turn <= time.now() < turn + 100
 
 
-async def test_what_one_that_died_had_under_way_counts_as_sent(gate: Gate) -> None:
+async def test_what_one_that_died_had_under_way_counts_as_sent(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sent, "BEAT", 3_600)  # it says nothing any more, however long this takes
     async with simulated() as time:
         dead = gate(time, SLIDING).under_way({"weight": 10})
         await dead.__aenter__()
@@ -265,23 +278,41 @@ async def test_what_one_that_died_had_under_way_counts_as_sent(gate: Gate) -> No
         assert NOON + 65_000 <= time.now() < NOON + 65_100, "five seconds to be heard of, and the period"
 
 
+@pytest.mark.parametrize("limit", [FIXED, SLIDING], ids=["fixed", "sliding"])
+async def test_an_answer_that_is_told_late_makes_nobody_forget_what_was_spent_since(
+    gate: Gate, limit: Limit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sent, "POLL", 3_600)  # as of a process that was stopped meanwhile
+    async with simulated() as time:
+        stopped, other = gate(time, limit), gate(time, limit)
+        async with stopped.under_way({"weight": 1}):
+            pass
+        await asyncio.sleep(0)
+        await time.sleep(70)
+        await other.spend({"weight": 10})
+        spent = time.now()
+        await stopped.spend({"weight": 1})
+        assert time.now() >= (NOON + 120_000 if limit is FIXED else spent + 60_000)
+
+
 async def test_one_that_lives_says_so_while_it_waits_for_an_answer(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sent, "BEAT", 0.01)
     monkeypatch.setattr(tallies, "BEAT", 0.01)
-    async with simulated() as time:
-        one, other = gate(time, SLIDING), gate(time, SLIDING)
-        async with one.under_way({"weight": 10}):
-            for _ in range(4):
-                time.ms += 4_000
-                await asyncio.sleep(0.05)
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.05):
-                    await other.spend({"weight": 1})
-            landed = time.now()
-        await asyncio.sleep(0)
-        one.close()
-        await other.spend({"weight": 1})
-        assert time.now() >= landed + 60_000
+    clock = Moved()
+    one, other = gate(clock, SLIDING), gate(clock, SLIDING)
+    async with one.under_way({"weight": 10}):
+        waiting = asyncio.create_task(other.spend({"weight": 1}))
+        for _ in range(20):
+            clock.ms += 4_000
+            await asyncio.sleep(0.05)  # behind several beats, however late all of them are
+        assert not waiting.done()
+        landed = clock.now()
+    await asyncio.sleep(0)
+    one.close()
+    while not waiting.done():
+        clock.ms += 4_000
+        await asyncio.sleep(0.001)
+    assert clock.now() >= landed + 60_000
 
 
 # ── another version ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -574,6 +605,7 @@ async def test_a_held_lock_is_waited_for_without_blocking_and_not_for_ever(
         await impatient.spend({"weight": 1})
         with closing(sqlite3.connect(path, isolation_level=None)) as holder:
             holder.execute("BEGIN IMMEDIATE")
+            monkeypatch.setattr(shared, "_PATIENCE", 3_600)
             waiting = asyncio.create_task(patient.spend({"weight": 1}))
             patient.pause(5)
             for _ in range(50):

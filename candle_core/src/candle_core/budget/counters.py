@@ -45,8 +45,8 @@ class Counter(Protocol):
         """Seconds until `cost` fits into `amount`; 0: it fits now."""
         ...
 
-    def take(self, cost: float, now: Now) -> None:
-        """Spend."""
+    def take(self, cost: float, now: Now, at: int | None = None) -> None:
+        """Spend. `at`: when that was, on the machine's clock, if it is told late; what came since stays."""
         ...
 
     def hear(self, used: float, now: Now, told: int | None) -> None:
@@ -85,12 +85,15 @@ class FixedWindow:
             return 0.0
         return ((self._window + 1) * self._period - now.exchange) / 1000 + NAP
 
-    def take(self, cost: float, now: Now) -> None:
+    def take(self, cost: float, now: Now, at: int | None = None) -> None:
         """Spend."""
         self._turn(now.exchange)
-        self._used += cost
-        if (now.exchange + self._margin) // self._period > self._window:
-            self._both += cost
+        moment = now if at is None else now.at(at)
+        latest = (moment.exchange + self._margin) // self._period
+        if latest >= now.exchange // self._period:  # else its window is over
+            self._used += cost
+            if latest > self._window:
+                self._both += cost
 
     def hear(self, used: float, now: Now, told: int | None) -> None:
         """Raise the count to what the exchange says."""
@@ -143,10 +146,10 @@ class SlidingWindow:
                     break
         return (last + self._period - now.local) / 1000 + NAP
 
-    def take(self, cost: float, now: Now) -> None:
+    def take(self, cost: float, now: Now, at: int | None = None) -> None:
         """Spend."""
         self._forget(now.local)
-        self._add(now.local, cost)
+        self._add(now.local if at is None else at, cost)
 
     def hear(self, used: float, now: Now, told: int | None) -> None:
         """Add what others must have spent.

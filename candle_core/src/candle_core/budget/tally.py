@@ -84,9 +84,9 @@ class Tally:
                 if now.local <= seen + LEASE:
                     away[name] = [seen, cost]
                 else:
-                    spent.take(cost, now.at(int(seen) + LEASE))
+                    spent.take(cost, now, int(seen) + LEASE)
         for moment, cost in self.landed:
-            spent.take(cost, now.at(moment))
+            spent.take(cost, now, moment)
         if self.under_way:
             away[me] = [now.local, sum(self.under_way)]
         for used, told in self.heard:
