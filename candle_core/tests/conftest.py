@@ -71,6 +71,15 @@ def clock() -> JumpingClock:
     return JumpingClock()
 
 
+@pytest.fixture
+async def leap(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let so many seconds pass on the event loop's own clock, at once: what is due by then is done next."""
+    loop, leapt = asyncio.get_running_loop(), [0.0]
+    now = loop.time
+    monkeypatch.setattr(loop, "time", lambda: now() + sum(leapt))
+    return leapt.append
+
+
 FAKE = '''
 """An exchange in this process: one dense market, one without candles."""
 

@@ -245,7 +245,7 @@ async def test_a_limit_that_shrank_below_a_cost_refuses_those_who_wait(clock: An
     waiting = asyncio.create_task(budget.spend({"weight": 8}))
     budget.observe(LimitFeedback(amounts={"weight": 5}))
     with pytest.raises(BadInputError, match="never fits"):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(120):
             await waiting
 
 
@@ -299,7 +299,7 @@ async def test_what_is_not_answered_counts_however_long_it_takes(clock: Any, lim
         await asyncio.sleep(0.1)
         assert not waiting.done()
         assert clock.slept == [], "nothing but the answer can make room"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(120):
         await waiting
 
 
@@ -309,7 +309,7 @@ async def test_a_request_that_fails_is_over_too(clock: Any, limit: Limit) -> Non
     with pytest.raises(ValueError, match="cut"):
         async with budget.under_way({"weight": 10}):
             raise ValueError("cut")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(120):
         await budget.spend({"weight": 10})
     assert clock.slept != [], "it may have been counted, and does not stay under way"
 

@@ -13,13 +13,16 @@ from candle_core.budget import Budget, sent, tally
 from candle_core.budget import gate as gates
 from candle_core.budget.shared import SharedStore
 from candle_core.clock import ExchangeClock
+from candle_core.tests.test_budget_shared import Moved
 from candle_hookspecs import Limit, Priority, Window
 from candle_testkit.context import SystemClock
 
 ONE = Limit("weight", 1, 0.05, Window.SLIDING)
 TEN = Limit("weight", 10, 0.05, Window.SLIDING)
 ORDERS = Limit("orders", 10, 0.05, Window.SLIDING)
-PATIENCE = 30
+PATIENCE = 120
+"""Seconds after which a test hangs."""
+HOUR = 3_600_000
 
 
 def gate(*limits: Limit, clock: Any = None, path: Path | None = None, stack: ExitStack | None = None) -> Budget:
@@ -139,11 +142,20 @@ async def test_what_an_urgent_request_needs_first_is_as_urgent(parts: int) -> No
 # ── one line for all processes ───────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.usefixtures("quick")
-async def test_who_waits_long_for_an_answer_of_its_own_process_is_not_overtaken_from_another(tmp_path: Path) -> None:
-    limit = Limit("weight", 10, 0.05, Window.SLIDING)
+async def test_who_waits_long_for_an_answer_of_its_own_process_is_not_overtaken_from_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (sent, tally):
+        monkeypatch.setattr(module, "BEAT", 0.01)
+    clock = Moved()
+
+    async def pass_time() -> None:
+        clock.ms += 4_000
+        await asyncio.sleep(0.05)  # behind several beats, however late all of them are
+
     with ExitStack() as stack:
-        one, other = (gate(limit, path=tmp_path / "limits.sqlite3", stack=stack) for _ in range(2))
+        path = tmp_path / "limits.sqlite3"
+        one, other = (gate(TEN, clock=clock, path=path, stack=stack) for _ in range(2))
         order: list[str] = []
 
         async def critical() -> None:
@@ -154,11 +166,16 @@ async def test_who_waits_long_for_an_answer_of_its_own_process_is_not_overtaken_
             await other.spend({"weight": 5}, Priority.LOW)
             order.append("low")
 
-        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group, one.under_way({"weight": 5}):
-            group.create_task(critical())
-            await asyncio.sleep(1)  # longer than the lease and the grace together
-            group.create_task(low())
-            await asyncio.sleep(0.2)
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+            async with one.under_way({"weight": 5}):
+                group.create_task(critical())
+                for _ in range(4):  # longer than the lease and the grace together
+                    await pass_time()
+                group.create_task(low())
+                await pass_time()
+                assert order == []
+            while len(order) < 2:
+                await pass_time()
     assert order == ["critical", "low"]
 
 
@@ -219,25 +236,30 @@ def test_a_loop_that_is_closed_with_a_request_under_way_leaves_no_error_behind()
         gc.collect()
 
 
-async def test_what_was_given_up_may_still_arrive() -> None:
+async def test_what_was_given_up_may_still_arrive(clock: Any) -> None:
     """It is cancelled as soon as it has left; the exchange counts it half a second later."""
-    budget, loop = gate(Limit("weight", 1, 1, Window.SLIDING)), asyncio.get_running_loop()
+    budget, left = gate(Limit("weight", 1, 60, Window.SLIDING), clock=clock), clock.now()
 
     async def ask() -> None:
         async with budget.under_way({"weight": 1}):
-            await loop.create_future()
+            await asyncio.get_running_loop().create_future()
 
     asking = asyncio.create_task(ask())
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
-    counted = loop.time() + 0.5
+    assert clock.now() == left
     await budget.spend({"weight": 1})
-    assert loop.time() >= counted + 1
+    assert clock.now() >= left + 500 + 60_000
 
 
 @pytest.mark.parametrize("moment", range(6))
-async def test_who_is_cancelled_anywhere_leaves_nothing_under_way(moment: int, tmp_path: Path) -> None:
+async def test_who_is_cancelled_anywhere_leaves_nothing_under_way(
+    moment: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (gates, tally):
+        monkeypatch.setattr(module, "LEASE", HOUR)  # nobody is taken for dead
+    monkeypatch.setattr(tally, "LATE", 10)
     with ExitStack() as stack:
         budget, other = (gate(TEN, path=tmp_path / "limits.sqlite3", stack=stack) for _ in range(2))
 
@@ -252,6 +274,6 @@ async def test_who_is_cancelled_anywhere_leaves_nothing_under_way(moment: int, t
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        async with asyncio.timeout(4):  # sooner than what died is given up
+        async with asyncio.timeout(PATIENCE):
             await other.spend({"weight": 10})
             await budget.spend({"weight": 10})

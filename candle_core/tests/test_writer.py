@@ -207,7 +207,7 @@ async def test_what_falls_due_behind_a_long_transaction_costs_nothing_until_it_e
     await asyncio.sleep(0.1)
     assert woken < 10, "the event loop turned in circles"
     database.open.set()
-    await asyncio.wait_for(asyncio.gather(long.done, held.done), 60)
+    await asyncio.wait_for(asyncio.gather(long.done, held.done), 120)
     assert database.stored == [0, 1]
     later = target.put(answer(2), 2, fill=10, size=1, wait=0.01)
-    await asyncio.wait_for(later.done, 60)
+    await asyncio.wait_for(later.done, 120)

@@ -350,7 +350,7 @@ async def test_trades_that_leave_what_was_asked_already_end(clock: Any, bazaar: 
     answer = bazaar.Bazaar.answer
     monkeypatch.setattr(bazaar.Bazaar, "answer", lambda self, request: replace(answer(self, request), rest=(request,)))
     async with coordinated(clock) as coordinator:
-        response = await asyncio.wait_for(coordinator.get_trade_data(trades(count=3)), 10)
+        response = await asyncio.wait_for(coordinator.get_trade_data(trades(count=3)), 120)
     assert isinstance(response.failures["A/X"], BrokenPluginError)
     assert len(bazaar.instances[0].sent) == 1
 

@@ -87,7 +87,7 @@ def test_the_library_is_not_installed(tmp_path: Path) -> None:
         "config = load_config('candle.toml'); config.settings(config.provider('example'), Settings)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
     )
     line = done.stderr.splitlines()[-1]
     assert "ConfigError: 'candle.toml', line 2" in line

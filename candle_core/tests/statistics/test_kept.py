@@ -92,9 +92,10 @@ def test_many_processes_lose_nothing(tmp_path: Path) -> None:
         "from candle_core.statistics import KeptStatistics\n"
         "from candle_core.statistics.counts import Counts\n"
         "file = KeptStatistics(pathlib.Path(sys.argv[1]), lambda exchange: '')\n"
-        "for _ in range(50): file.add(10**12, {('BINANCE', 'candles'): Counts(calls=1)}, True)\n"
+        "for _ in range(50):\n"
+        "    while not file.add(10**12, {('BINANCE', 'candles'): Counts(calls=1)}, False): pass\n"
     )
     path = tmp_path / "statistics.sqlite3"
     processes = [subprocess.Popen([sys.executable, "-c", script, str(path)]) for _ in range(3)]
-    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    assert [process.wait(120) for process in processes] == [0, 0, 0]
     assert KeptStatistics(path, lambda exchange: "").read(10**12)[0].calls == 150

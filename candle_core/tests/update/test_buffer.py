@@ -1,6 +1,7 @@
 """The buffer: whole answers, few writes, bounded rows, and nothing that is thought safe and is not."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from candle_core.config import load_config
 from candle_core.dispatch import StorageHooks
 from candle_core.kernel import Kernel
 from candle_core.update import RowBuffer
-from candle_core.update import buffer as buffering
+from candle_core.update.buffer import LONGEST
 from candle_core.writer import Writer
 from candle_hookspecs import (
     REQUIRED_COLUMNS,
@@ -148,24 +149,26 @@ async def test_a_failure_is_told_to_whoever_comes_next_and_in_the_end(database: 
     assert database.writes == []
 
 
-async def test_what_waits_long_is_written_though_little_came(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(buffering, "LONGEST", 0.1)
+async def test_what_waits_long_is_written_though_little_came(database: Database, leap: Callable[[float], None]) -> None:
+    async def wait(seconds: float) -> None:
+        leap(seconds)
+        await settle()
+
     held = buffer(database, 100)
     await held.save(answer("BTC", 6))
-    await settle()
+    await wait(LONGEST / 2)
     assert database.writes == []
-    await asyncio.sleep(0.3)
-    await settle()
+    await wait(LONGEST / 2)
     assert database.writes == [[6]]
     database.open.clear()
     await held.save(answer("ETH", 1))
-    await asyncio.sleep(0.3)
+    await wait(LONGEST)
     await held.save(answer("XRP", 2))
-    await asyncio.sleep(0.3)
+    await wait(LONGEST)
     database.open.set()
-    await asyncio.sleep(0.3)
+    await settle()
+    assert database.writes == [[6], [1]]
+    await wait(LONGEST)
     assert database.writes == [[6], [1], [2]], "what came while another lot was being written waits for it alone"
     await held.drain()
     assert database.writes == [[6], [1], [2]]
