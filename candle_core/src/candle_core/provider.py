@@ -86,9 +86,9 @@ class Provider:
         return self.grids[timeframe]
 
     async def warm_up(self) -> None:
-        """Learn the exchange's clock, once."""
+        """Learn the exchange's clock, unless it was heard of late."""
         async with self.warm:
-            if self.clock.offset is None and (info := await self.hooks.warmup(WarmupScope())) and info.server_time:
+            if not self.clock.is_known and (info := await self.hooks.warmup(WarmupScope())) and info.server_time:
                 self.clock.observe(info.server_time, info.local_time)
 
     async def list_markets(self) -> Sequence[Market]:

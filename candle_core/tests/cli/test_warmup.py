@@ -1,6 +1,8 @@
 """``candle warmup``: the table, the document, the exit codes, and going on."""
 
+import asyncio
 import json
+import math
 import os
 import signal
 import subprocess
@@ -8,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from candle_core.clock import SystemClock
+from candle_hookspecs import to_ms
 from candle_testkit.sandbox import Sandbox
 
 from .conftest import COMMAND, Candle, seen, terminal
@@ -137,6 +141,31 @@ def test_again_and_again_until_a_signal(two: Path, sandbox: Sandbox, as_json: bo
         else:
             assert "1 done, 0 failed, 19 markets" in line
     assert ("interrupted" in out) is as_json
+
+
+def test_a_laptop_that_slept_is_late_by_a_minute_at_most(
+    two: Path, sandbox: Sandbox, candle: Candle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Timers of the operating system stand still meanwhile; after eight hours, one of six would have five to go."""
+    start = now = 1_700_000_000_000
+    awake = 0.0
+
+    async def sleep(_: SystemClock, seconds: float) -> None:
+        nonlocal now, awake
+        suspended = 8 * 3_600_000 if awake < 3_600 <= awake + seconds else 0
+        awake, now = awake + seconds, now + math.ceil(seconds * 1000) + suspended
+        if awake > 7 * 3_600:
+            signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(SystemClock, "now", lambda _: now)
+    monkeypatch.setattr(SystemClock, "sleep", sleep)
+    outcome = candle("warmup", "binance", "--every", "6h", "--json")
+    assert outcome.code == 130
+    runs = [json.loads(line) for line in outcome.out.splitlines()]
+    ended = [(to_ms(one["at"]) - start) / 3_600_000 for one in runs if "at" in one]
+    assert ended == pytest.approx([0, 9, 15], abs=1 / 60)
+    assert listings(sandbox) == [3, 0]
 
 
 def test_on_a_terminal_it_says_who_is_awaited(two: Path, sandbox: Sandbox) -> None:

@@ -42,11 +42,15 @@ class Fair:
     def __init__(self, settings, context):
         self.context = context
 
+    def now(self):
+        return self.context.clock.now() + state.ahead
+
     @hookimpl
     async def candle_warmup(self, scope):
         if state.silent:
             raise state.silent
-        return MarketInfo(server_time=self.context.clock.now(), local_time=self.context.clock.now())
+        state.greeted += 1
+        return MarketInfo(server_time=self.now(), local_time=self.context.clock.now())
 
     @hookimpl
     async def candle_markets(self, query):
@@ -64,7 +68,7 @@ class Fair:
         base = request.market.base
         if base in state.errors:
             raise state.errors[base]
-        now, step = self.context.clock.now(), {"1m": 1, "1h": 60, "1d": 1440}[request.timeframe] * MINUTE
+        now, step = self.now(), {"1m": 1, "1h": 60, "1d": 1440}[request.timeframe] * MINUTE
         first, end = state.life.get(base, (0, 2**53))
         times = np.arange(-(-first // step) * step, min(end, now + 1), step, np.int64)
         times = times[~np.isin(times, list(state.holes.get(base, ())))]
@@ -84,12 +88,12 @@ class Wide(Fair):
 
 
 class State:
-    """What the exchanges have; `life`: first and last moment of a market, by base."""
+    """What the exchanges have; `life`: first and last moment of a market, by base; `ahead`: their clock, by ms."""
 
     def __init__(self):
         self.markets, self.life, self.holes, self.errors, self.requests = [], {}, {}, {}, []
         self.silent = self.unlisted = None
-        self.under_way = self.widest = 0
+        self.under_way = self.widest = self.ahead = self.greeted = 0
 
     def list(self, *bases, exchange="FAIR", quote="USDT", status=MarketStatus.TRADING, life=None, **given):
         for base in bases:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from candle_core.update.every import LONGEST_NAP, Turn, update_every
+from candle_core.clock import LONGEST_NAP
+from candle_core.update.every import Turn, update_every
 from candle_hookspecs import (
     AuthenticationError,
     BadInputError,
@@ -192,3 +193,49 @@ async def test_no_nap_is_long_and_none_too_short(opened: Any, exchange: Any, clo
     assert turns[0].following == to_ms("2023-11-01T12:06:03"), "multiples of seven minutes since 1970"
     assert max(clock.slept) == LONGEST_NAP
     assert sum(clock.slept) == pytest.approx((turns[0].following - NOW) / 1000)
+
+
+@pytest.mark.parametrize("hours", [-8, -3, 3, 8])
+async def test_a_machine_whose_clock_is_set_meanwhile(
+    opened: Any, exchange: Any, clock: Any, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """Every minute comes in its turn by the exchange's clock, and nothing is asked for that is yet to be."""
+    listed(exchange, "BTC")
+    began: list[int] = []
+    sleep = clock.sleep
+
+    async def set_meanwhile(seconds: float) -> None:
+        await sleep(seconds)
+        if len(began) == 2 and not exchange.ahead:
+            clock.ms += hours * 3_600_000
+            exchange.ahead -= hours * 3_600_000
+
+    async with opened() as (candles, _):
+
+        async def run(name: str) -> Any:
+            began.append(clock.now() + exchange.ahead)
+            return await candles.active_update("CRYPTO", name, "SPOT", timeframes=["1m"])
+
+        monkeypatch.setattr(clock, "sleep", set_meanwhile)
+        turns = await kept(candles, 6, run)
+    noon = to_ms("2023-11-01T12:00")
+    assert began == [NOW, *(noon + minute * MINUTE + LAG for minute in range(1, 6))]
+    assert [turn.result.total_rows for turn in turns] == [4, 1, 1, 1, 1, 1]
+    assert all(request.span.end <= at for request, at in zip(exchange.requests[1:], began[1:], strict=True))
+
+
+async def test_a_laptop_that_slept_asks_what_time_it_is(opened: Any, exchange: Any, clock: Any) -> None:
+    """Its own clock may have stood still meanwhile, or run on, and been set since: nobody knows."""
+    listed(exchange, "BTC")
+    async with opened() as (candles, _):
+
+        async def run(name: str) -> Any:
+            if len(began) == 2:
+                clock.ms += 8 * 3_600_000
+            began.append(clock.now())
+            return await candles.active_update("CRYPTO", name, "SPOT", timeframes=["1m"])
+
+        began: list[int] = []
+        turns = await kept(candles, 4, run)
+    assert [turn.result.total_rows for turn in turns] == [4, 1, 8 * 60 + 1, 1]
+    assert exchange.greeted == 2

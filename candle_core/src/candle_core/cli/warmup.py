@@ -15,6 +15,7 @@ from candle_core.cli.common import Session, command
 from candle_core.cli.errors import Interrupted, exit_code, one_line
 from candle_core.cli.render import Cell, Column, duration, print_table
 from candle_core.cli.running import run_async
+from candle_core.clock import doze_until
 from candle_hookspecs import BadInputError, ExchangeWarmup, WarmupProgress, WarmupResult, iso
 
 _JSON: Final = "Print one JSON document on standard output; with --every, a line for each run."
@@ -97,7 +98,7 @@ def _again_and_again(session: Session, exchanges: Sequence[str], options: dict[s
                 runs += 1
                 _tell_run(session, result, clock.now())
                 wanted = options | {"force": True}  # whoever asks more often than [cache] ttl means it
-                await clock.sleep(max(0.0, seconds - (clock.now() - began) / 1000))
+                await doze_until(min(began, clock.now()) + round(seconds * 1000), clock)
 
     try:
         run_async(work(), while_read=True)

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import NoReturn
 
-from candle_core.clock import ExchangeClock
+from candle_core.clock import doze_until
 from candle_core.collect import DATE_RESOLUTION
 from candle_core.kernel import Kernel
 from candle_core.pipeline import first_error
@@ -13,9 +13,6 @@ from candle_core.provider import Provider
 from candle_core.timeframes import Grid
 from candle_core.update.schedule import Beats
 from candle_hookspecs import ProviderError, UpdateResult
-
-LONGEST_NAP: Final = 60.0
-"""Seconds. A machine that was suspended, or whose clock was set, is late by no more than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +86,8 @@ async def _keep(
         following = beats.after(ended)
         tell(Turn(exchange=exchange, result=result, ended=ended, following=following, missed=missed))
         del result  # a long list, not to be held until the next one is there
-        await _until(clock, following)
+        if not await doze_until(following, clock.local, clock.now):
+            clock.forget()  # the run begins at once, and asks what time it is
 
 
 async def _beats(provider: Provider, timeframe: str) -> Beats:
@@ -97,8 +95,3 @@ async def _beats(provider: Provider, timeframe: str) -> Beats:
     grid = await provider.open_grid(timeframe) if known else Grid.of(timeframe)
     # As late as a run believes it: the exchange's clock may be known by whole seconds only.
     return Beats(grid, provider.capabilities.settle + DATE_RESOLUTION)
-
-
-async def _until(clock: ExchangeClock, moment: int) -> None:
-    while (left := moment - clock.now()) > 0:
-        await clock.local.sleep(min(left / 1000, LONGEST_NAP))
