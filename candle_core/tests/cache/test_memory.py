@@ -1,5 +1,7 @@
 """A memory cache: values expire, and neither their number nor their bytes exceed the bounds."""
 
+import sys
+import time
 from typing import Any
 
 import pytest
@@ -101,3 +103,17 @@ def test_never_more_than_allowed_and_never_anything_else_than_was_set(
             found = cache.get(other)
             assert found in (None, expected)
             assert found is None or timer.seconds < until
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a clock of Linux")
+def test_a_laptop_that_slept_remembers_nothing_of_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The monotonic clock of Linux stands still while the machine is suspended, which a test cannot do; another does
+    not: https://man7.org/linux/man-pages/man2/clock_gettime.2.html."""
+    slept = 0.0
+    clocks = time.clock_gettime
+    monkeypatch.setattr("time.clock_gettime", lambda which: clocks(which) + slept * (which == time.CLOCK_BOOTTIME))
+    cache: MemoryCache[str, bytes] = MemoryCache(len)
+    cache.set("a", b"1", ttl=3_600)
+    assert cache.get("a") == b"1"
+    slept = 8 * 3_600.0
+    assert cache.get("a") is None

@@ -1,12 +1,12 @@
 """Memory caches whose values expire, bounded by their number and by their bytes."""
 
-import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from cachetools import TLRUCache
 
+from candle_core.clock import elapsed
 from candle_hookspecs import BadInputError
 
 MAX_ENTRIES: Final = 10_000
@@ -33,7 +33,7 @@ class MemoryCache(Generic[_Key, _Value]):
         size_of: bytes that a value takes.
         max_entries: most values.
         max_bytes: most bytes of them together.
-        timer: seconds, on a clock that never goes back.
+        timer: seconds, on a clock that never goes back, nor stands still while the machine is suspended.
 
     Raises:
         BadInputError: bounds below 1.
@@ -45,7 +45,7 @@ class MemoryCache(Generic[_Key, _Value]):
         *,
         max_entries: int = MAX_ENTRIES,
         max_bytes: int = MAX_BYTES,
-        timer: Callable[[], float] = time.monotonic,
+        timer: Callable[[], float] = elapsed,
     ) -> None:
         for name, bound in (("max_entries", max_entries), ("max_bytes", max_bytes)):
             if bound < 1:
@@ -101,10 +101,10 @@ class LocalCache:
     """The cache called ``memory``: a `candle_hookspecs.Cache` of this process alone.
 
     Args:
-        timer: seconds, on a clock that never goes back.
+        timer: seconds, on a clock that never goes back, nor stands still while the machine is suspended.
     """
 
-    def __init__(self, timer: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, timer: Callable[[], float] = elapsed) -> None:
         self._memory: MemoryCache[str, bytes] = MemoryCache(len, timer=timer)
 
     async def get(self, key: str) -> bytes | None:
