@@ -266,7 +266,6 @@ class ExchangeService:
         self._candles = source if isinstance(source, Candles) else None
         self._stack = ExitStack()
         self._process = 0
-        _at_exit(self.close)
 
     refresh_api_based_market_info = _Blocking(warmup.ExchangeService.refresh_api_based_market_info)
     warm_up_market_precision_cache = _Blocking(warmup.ExchangeService.warm_up_market_precision_cache)
@@ -292,6 +291,7 @@ class ExchangeService:
         with self._lock:
             if self._process == os.getpid():
                 self._candles = None
+                _open_services.discard(self)
                 self._stack.close()
 
     def __enter__(self) -> Self:
@@ -305,7 +305,18 @@ class ExchangeService:
             if self._candles is None:
                 assert not isinstance(self._source, Candles)
                 self._candles, self._process = self._stack.enter_context(open(self._source)), os.getpid()
+                _open_services.add(self)
             return self._candles
+
+
+_open_services: Final[set[ExchangeService]] = set()
+"""Those that have something to close, and no others: who makes one for each task makes many."""
+
+
+@_at_exit
+def _close_services() -> None:
+    for service in [*_open_services]:
+        service.close()
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """`ExchangeService`: the names that users' programs call, with and without await."""
 
+import gc
 import json
 import subprocess
 import sys
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -177,6 +179,19 @@ def test_it_opens_when_it_is_first_called_and_again_when_it_was_closed(town: Any
     service.close()
 
 
+def test_one_that_was_closed_is_kept_by_nobody(town: Any) -> None:
+    """A scheduler's task may make one each time; what each of them held must not stay until the process ends."""
+
+    def task() -> Any:
+        with blocking.ExchangeService(ACCOUNTS) as service:
+            assert service.warm_up_all_market_info("mine")["success"]
+        return weakref.ref(service)
+
+    gone = [task(), task(), weakref.ref(blocking.ExchangeService(ACCOUNTS))]
+    gc.collect()
+    assert [one() for one in gone] == [None] * 3
+
+
 def test_on_a_manager_that_was_closed(town: Any) -> None:
     with blocking.open(ACCOUNTS) as candles:
         service = blocking.ExchangeService(candles)
@@ -221,7 +236,7 @@ def test_who_forgets_to_close_it_ends_in_good_order(tmp_path: Path) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
 
@@ -242,6 +257,6 @@ def test_a_fork_of_a_program_that_opened_it_is_told_so_and_ends(tmp_path: Path) 
         "        service.close()\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
     )
     assert (done.returncode, done.stdout) == (0, 2 * "BadInputError this was opene\n" + "0\n"), done
