@@ -1,6 +1,7 @@
 """The directory: asked once, seen by all, taken apart once, and honest about names that are new."""
 
 import asyncio
+import gc
 import json
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,7 @@ from candle_hookspecs import (
     CandleError,
     Kind,
     MarketQuery,
+    MissingPluginError,
     ProviderError,
     Registration,
     TransientError,
@@ -395,3 +397,20 @@ async def test_the_coordinator_looks_there(clock: Any, town: Any) -> None:
         assert sorted(records) == ["C1/X", "C2/X"]
         assert town.instances["town"].asked == ["warmup"]
         assert Kind.CANDLES in candles.kernel.provider("town").capabilities.kinds
+
+
+async def test_of_what_is_no_exchange_nothing_stays(clock: Any, town: Any) -> None:
+    """A server hands on what its users type."""
+    async with candle_core.open(MEMORY, clock=clock) as candles:
+        before = held()
+        for number in range(20):
+            with pytest.raises(MissingPluginError):
+                await candles.precision("BTC/USDT", exchange=f"NOWHERE{number}", tradetype="SPOT")
+        assert held() == before
+        assert (await candles.statistics()).entries == ()
+
+
+def held() -> int:
+    """How many locks there are."""
+    gc.collect()
+    return sum(isinstance(one, asyncio.Lock) for one in gc.get_objects())

@@ -102,8 +102,10 @@ class Directory:
             if (listing := self._memory(name)) is not None:
                 return listing
             kept = await self._keeper.peek(market_key(name))
-            names = None if kept is None else self._read(name, kept)
-            return None if kept is None or names is None else self._remember(name, kept, names)
+            if kept is None or (names := self._read(name, kept)) is None:
+                self._reading.pop(name, None)  # what is asked for may be no exchange at all
+                return None
+            return self._remember(name, kept, names)
 
     async def believed(self, exchange: str, tradetype: str | None, name: str | None) -> tuple[Market, ...]:
         """The markets that answer to a name, all to None, in a listing that is kept and believed; nobody is asked.
@@ -130,6 +132,8 @@ class Directory:
         listing = await self.known(exchange)
         kept = () if listing is None else listing.find(tradetype, name)
         fresh = listing is not None and listing.fresh
+        if not fresh:
+            self._provider(exchange)  # before it is counted: if there is none, neither is there an exchange
         await self._count(market_key(exchange), fresh and bool(kept))
         if fresh:
             return kept or await self._look_again(exchange, tradetype, name)
