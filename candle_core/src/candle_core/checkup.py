@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from candle_core.config import Config, PluginTable
 from candle_core.discovery import InstalledPlugin, PluginKind, find_plugin, installed_plugins
 from candle_core.kernel import Kernel
-from candle_hookspecs import CandleError
+from candle_hookspecs import CandleError, ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginState:
-    """How an installed plugin fares: ``ok``, or ``error`` with its text."""
+    """How an installed plugin fares: ``ok``, ``error`` with its text, or ``unset``: without a table that it needs."""
 
     kind: PluginKind
     name: str
@@ -30,19 +30,20 @@ def check_plugins(config: Config) -> list[PluginState]:
 
 
 def _check(plugin: InstalledPlugin, config: Config) -> PluginState:
+    state, error = "ok", ""
     hooks: tuple[str, ...] = ()
-    error = ""
     try:
         find_plugin(plugin.kind, plugin.name)
         hooks = _try(plugin, config)
     except CandleError as caught:
-        error = str(caught)
+        unset = isinstance(caught, ConfigError) and not _has_table(plugin, config)
+        state, error = "unset" if unset else "error", str(caught)
     return PluginState(
         kind=plugin.kind,
         name=plugin.name,
         distribution=plugin.distribution,
         version=plugin.version,
-        state="error" if error else "ok",
+        state=state,
         hooks=hooks,
         error=error,
     )
@@ -58,6 +59,12 @@ def _try(plugin: InstalledPlugin, config: Config) -> tuple[str, ...]:
     built, _ = kernel.build(plugin.kind, _table(plugin, config))
     kernel.dispatch.add_target(plugin.name, built)
     return kernel.dispatch.hooks(plugin.name)
+
+
+def _has_table(plugin: InstalledPlugin, config: Config) -> bool:
+    if plugin.kind is PluginKind.STORAGE:
+        return config.storage.plugin == plugin.name
+    return plugin.name in (config.providers if plugin.kind is PluginKind.PROVIDER else config.extensions)
 
 
 def _table(plugin: InstalledPlugin, config: Config) -> PluginTable:

@@ -42,6 +42,17 @@ def test_check_shows_hooks(candle: Candle, config: Path) -> None:
     assert {"candle_save", "candle_load"} <= set(states["sqlite"]["hooks"])
 
 
+def test_what_needs_a_table_and_has_none_is_no_failure(candle: Candle, config: Path) -> None:
+    outcome = candle("plugins", "--check", "--json")
+    (state,) = [one for one in outcome.document["plugins"] if one["name"] == "postgres"]
+    assert (outcome.code, state["state"]) == (0, "unset")
+    assert "'url': Field required" in state["error"]
+    config.write_text(config.read_text() + '[storage]\nbackend = "postgres"\n')
+    outcome = candle("plugins", "--check", "--json")
+    (state,) = [one for one in outcome.document["plugins"] if one["name"] == "postgres"]
+    assert (outcome.code, state["state"]) == (1, "error")
+
+
 def test_check_writes_nothing(candle: Candle, folder: Path) -> None:
     candle("plugins", "--check")
     assert list(folder.iterdir()) == []

@@ -18,7 +18,7 @@ def plugins(session: Session, check: bool) -> int:
     """Show the installed plugins: distribution, version, kind and name.
 
     Nothing is imported for that. With --check each plugin is imported and built with its table of the
-    configuration; one that fails makes the exit code 1.
+    configuration; one that fails makes the exit code 1. One that needs a table, and has none, is unset.
     """
     return _check(session) if check else _list(session)
 
