@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from candle_core.checks import settled_until
-from candle_core.coverage import Known, count_slots, with_slots
+from candle_core.coverage import Known, count_slots
 from candle_core.kernel import Kernel
 from candle_core.pipeline import Pipeline, Throttle, read_facts
 from candle_core.provider import Provider
@@ -17,6 +17,7 @@ from candle_core.symbols import Catalogue
 from candle_core.timeframes import Grid
 from candle_core.writer import Writer
 from candle_hookspecs import (
+    CandleBatch,
     CollectionProgress,
     CollectionSummary,
     LoadRead,
@@ -39,13 +40,16 @@ ProgressCallback = Callable[[CollectionProgress], object]
 class Task:
     """A range of a registered symbol, clipped to what is closed by the exchange's clock.
 
-    `span` None: nothing of it is.
+    Attributes:
+        span: None: nothing of it is.
+        known: what the facts said of it at a first look; None: nobody has looked.
     """
 
     record: SymbolRecord
     provider: Provider
     grid: Grid
     span: Span | None
+    known: Known | None = None
 
 
 async def find_task(kernel: Kernel, query: SymbolQuery, bounds: Bounds, *, refetch: bool = False) -> Task:
@@ -54,14 +58,23 @@ async def find_task(kernel: Kernel, query: SymbolQuery, bounds: Bounds, *, refet
     Raises:
         UnknownMarketError, UnknownTimeframeError, ProviderError: see `Catalogue.resolve`.
     """
-    record = await Catalogue(kernel).resolve(query)
+    return await task_of(kernel, await Catalogue(kernel).resolve(query), bounds, refetch=refetch)
+
+
+async def task_of(kernel: Kernel, record: SymbolRecord, bounds: Bounds, *, refetch: bool = False) -> Task:
+    """`find_task` of a symbol that is resolved. Facts that came with it are looked at before the database is asked.
+
+    Raises:
+        ProviderError: the exchange did not tell the time.
+    """
     provider = kernel.provider(record.symbol.exchange)
     grid = await provider.open_grid(record.symbol.timeframe)
+    known = None if record.coverage is None else Known.of(record.coverage, Pipeline.sources(provider))
     if (span := bounds.closed) and not refetch:
-        known = Known.of(await read_facts(kernel, record, span), Pipeline.sources(provider))
-        if not with_slots(Spans((span,)) - known.covered, grid):
-            return Task(record, provider, grid, span)
-    return Task(record, provider, grid, bounds.span(grid, await horizon(kernel, provider, grid)))
+        known = known or await _look(kernel, record, provider, span)
+        if not known.lacking(span, grid):
+            return Task(record, provider, grid, span, known)
+    return Task(record, provider, grid, bounds.span(grid, await horizon(kernel, provider, grid)), known)
 
 
 async def horizon(kernel: Kernel, provider: Provider, grid: Grid) -> int:
@@ -77,11 +90,14 @@ async def horizon(kernel: Kernel, provider: Provider, grid: Grid) -> int:
 class Collection:
     """One collection, from the first look at what is known to the summary. Made by `begin`."""
 
-    def __init__(self, kernel: Kernel, task: Task, span: Span, stored: int, pipeline: Pipeline) -> None:
+    def __init__(
+        self, kernel: Kernel, task: Task, span: Span, known: Known, stored: int | None, pipeline: Pipeline
+    ) -> None:
         self.span = span
         self.pipeline = pipeline
         self._kernel = kernel
         self._task = task
+        self._known = known
         self._stored = stored
         self._began = time.perf_counter()
 
@@ -99,30 +115,50 @@ class Collection:
         priority: Priority = Priority.NORMAL,
     ) -> "Collection":
         """See what is known, and make the work-list of what is not. For the options see `Pipeline`."""
-        span = task.span
+        span, known = task.span, task.known
         assert span is not None
-        facts = [] if refetch else await read_facts(kernel, task.record, span)
-        covered = Known.of(facts, Pipeline.sources(task.provider)).covered & Spans((span,))
+        if refetch:
+            known = Known.of((), ())
+        elif known is None or known.lacking(span, task.grid):  # others may have collected since the first look
+            known = await _look(kernel, task.record, task.provider, span)
+        covered = known.covered & Spans((span,))
         pipeline = Pipeline(
             kernel, task.provider, writer, task.record, span, covered,
             oldest_first=oldest_first, throttle=throttle, widest=widest, priority=priority,
         )  # fmt: skip
-        return cls(kernel, task, span, await _count(kernel, task.record, covered), pipeline)
+        # Where nothing is to be asked the same candles are there afterwards, and counted then.
+        stored = await _count(kernel, task.record, covered) if pipeline.asked else None
+        return cls(kernel, task, span, known, stored, pipeline)
 
     def report_to(self, callback: ProgressCallback | None) -> None:
         """Call back after every commit."""
         if callback is not None:
             self.pipeline.committed = lambda proven: callback(self._progress(proven))
 
-    async def summary(self) -> CollectionSummary:
-        """What came of it, counted in the database."""
+    async def known(self) -> Known:
+        """What the facts say by now. Whoever reads the candles too asks for it first, so that it vouches for no more.
+
+        Raises:
+            StorageError: the database cannot be read.
+        """
+        if not self.pipeline.tally.pages:
+            return self._known
+        return await _look(self._kernel, self._task.record, self._task.provider, self.span)
+
+    async def summary(self, batch: CandleBatch | None = None) -> CollectionSummary:
+        """What came of it, counted in the database, or in the candles of the range where they were read since."""
         pipeline, grid = self.pipeline, self._task.grid
         pending = pipeline.work.pending()
         missing = pipeline.work.missing() - pending
+        whole, record = Spans((self.span,)), self._task.record
+        stored, there = self._stored, await _count(self._kernel, record, whole, batch)
+        if stored is None:
+            covered = self._known.covered & whole
+            stored = there if covered == whole else await _count(self._kernel, record, covered, batch)
         summary = CollectionSummary(
-            symbol=self._task.record.symbol,
-            collected_count=self._stored + pipeline.tally.fresh,
-            db_records_count=await _count(self._kernel, self._task.record, Spans((self.span,))),
+            symbol=record.symbol,
+            collected_count=stored + pipeline.tally.fresh,
+            db_records_count=there,
             time_range=_range(self.span),
             chunks_processed=pipeline.tally.pages,
             duration_seconds=time.perf_counter() - self._began,
@@ -177,7 +213,14 @@ async def collect(
     return await collection.summary()
 
 
-async def _count(kernel: Kernel, record: SymbolRecord, spans: Spans) -> int:
+async def _look(kernel: Kernel, record: SymbolRecord, provider: Provider, span: Span) -> Known:
+    return Known.of(await read_facts(kernel, record, span), Pipeline.sources(provider))
+
+
+async def _count(kernel: Kernel, record: SymbolRecord, spans: Spans, batch: CandleBatch | None = None) -> int:
+    """Candles in some spans, by a batch that has them all, else by the database."""
+    if batch is not None:
+        return sum(len(batch.between(span)) for span in spans)
     return sum([await kernel.storage().count(LoadRead(symbol=record.symbol, span=span)) for span in spans])
 
 

@@ -52,6 +52,10 @@ class Known:
         """Everything that need not be asked."""
         return self.not_listed | self.answered | self.out_of_reach
 
+    def lacking(self, span: Span, grid: Grid) -> Spans:
+        """The stretches of a span that hold slots and are to be asked."""
+        return with_slots(Spans((span,)) - self.covered, grid)
+
 
 def _all_of(sets: Iterable[Spans]) -> Spans:
     common: Spans | None = None

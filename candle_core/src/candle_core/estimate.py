@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from candle_core.collect import horizon
@@ -18,6 +18,7 @@ from candle_core.timeframes import Grid
 from candle_hookspecs import (
     Anchor,
     CollectionPlan,
+    Coverage,
     FetchRequest,
     Market,
     Span,
@@ -39,15 +40,28 @@ async def estimate(kernel: Kernel, query: SymbolQuery, bounds: Bounds, *, refetc
         UnknownMarketError, UnknownTimeframeError, ProviderError: see `Catalogue.look_up`.
     """
     found = await Catalogue(kernel).look_up(query)
+    assert query.timeframe is not None
+    return await estimate_of(kernel, found, query.timeframe, bounds, refetch=refetch)
+
+
+async def estimate_of(
+    kernel: Kernel, found: SymbolRecord | Market, timeframe: str, bounds: Bounds, *, refetch: bool = False
+) -> CollectionPlan:
+    """`estimate` of what is looked up already; if facts came with it, by these, and the database is not asked.
+
+    Raises:
+        ProviderError: the exchange did not tell the time.
+    """
     record = found if isinstance(found, SymbolRecord) else None
     market = found.market if isinstance(found, SymbolRecord) else found
-    assert query.timeframe is not None
-    symbol = market.symbol(query.timeframe)
+    symbol = market.symbol(timeframe)
     provider = kernel.provider(symbol.exchange)
     grid = await provider.open_grid(symbol.timeframe)
 
     async def covered(span: Span) -> Spans:
-        facts = [] if record is None or refetch else await read_facts(kernel, record, span)
+        facts: Sequence[Coverage] = ()
+        if record is not None and not refetch:
+            facts = await read_facts(kernel, record, span) if record.coverage is None else record.coverage
         return Known.of(facts, Pipeline.sources(provider)).covered & Spans((span,))
 
     span = bounds.closed

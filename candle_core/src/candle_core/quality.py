@@ -36,6 +36,13 @@ async def slot_report(kernel: Kernel, provider: Provider, record: SymbolRecord, 
     return slots.report(record)
 
 
+def slots_of(record: SymbolRecord, grid: Grid, known: Known, span: Span, batch: CandleBatch) -> SlotReport:
+    """`slot_report` of candles that are read already, and of what was known before they were."""
+    slots = _Slots(grid, known, span)
+    slots.add(batch)
+    return slots.report(record)
+
+
 async def verify(
     kernel: Kernel, provider: Provider, record: SymbolRecord, start: Moment | None, end: Moment | None
 ) -> VerifyReport:

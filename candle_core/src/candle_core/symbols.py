@@ -1,8 +1,9 @@
 """The catalogue: from what a person types to a registered symbol."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from candle_core.kernel import Kernel
 from candle_core.timeframes import parse_timeframe
@@ -19,6 +20,9 @@ from candle_hookspecs import (
     UnknownMarketError,
     UnknownSymbolError,
 )
+
+FEW: Final = 20
+"""Symbols that are looked up one by one; for more, all that is registered of their kind is read at once."""
 
 _Found = TypeVar("_Found", SymbolRecord, Market)
 
@@ -130,6 +134,23 @@ class Catalogue:
                 f"{how_to_collect(query, query.timeframe)} gets it"
             )
         return record
+
+    async def known_together(self, queries: Iterable[SymbolQuery]) -> dict[SymbolQuery, SymbolRecord]:
+        """The registered symbols that many queries mean, by a question for each exchange, trade type and timeframe.
+
+        Left out are queries that mean none or several, for `known` to say so, and those that are `FEW` of a kind.
+        """
+        alike: defaultdict[SymbolQuery, list[SymbolQuery]] = defaultdict(list)
+        for query in queries:
+            kind = SymbolQuery(exchange=query.exchange, tradetype=query.tradetype, timeframe=query.timeframe)
+            alike[kind].append(query)
+        found: dict[SymbolQuery, SymbolRecord] = {}
+        for kind, some in alike.items():
+            if len(some) > FEW:
+                records = _by_meaning(await self._kernel.storage().symbols(kind))
+                meant = {query: records.get(_meaning(query), ()) for query in some}
+                found |= {query: those[0] for query, those in meant.items() if len(those) == 1}
+        return found
 
     async def resolve(self, query: SymbolQuery) -> SymbolRecord:
         """The one symbol that matches; one that is not registered yet is looked up at the exchange and registered.
@@ -251,6 +272,28 @@ def _fits(market: Market, query: SymbolQuery) -> bool:
         return market.answers_to(query.name)
     names = ("base", "quote", "contract")
     return all(getattr(market, name).casefold() == getattr(query, name).casefold() for name in names)
+
+
+def _meaning(query: SymbolQuery) -> tuple[str, ...]:
+    """What `_by_meaning` finds it by."""
+    if query.name is not None:
+        return (query.name.casefold(),)
+    return _identity(query)
+
+
+def _identity(one: SymbolQuery | Market) -> tuple[str, ...]:
+    names = (one.archetype, one.base, one.quote, one.contract)
+    return tuple((name or "").casefold() for name in names)
+
+
+def _by_meaning(records: Iterable[SymbolRecord]) -> Mapping[tuple[str, ...], Sequence[SymbolRecord]]:
+    """The records of an exchange, a trade type and a timeframe by everything that means them."""
+    found: defaultdict[tuple[str, ...], list[SymbolRecord]] = defaultdict(list)
+    for record in records:
+        market = record.market
+        for key in {(market.ccxt_symbol.casefold(),), (market.native_id.casefold(),), _identity(market)}:
+            found[key].append(record)
+    return found
 
 
 def _the_one(markets: Sequence[Market], query: SymbolQuery) -> Market | None:

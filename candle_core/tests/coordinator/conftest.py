@@ -33,7 +33,7 @@ class Bazaar:
         self.sent, self.listings = [], 0
         self.under_way = self.most_under_way = 0
         self.gone, self.left_out, self.crossed, self.failing, self.apart = set(), set(), {}, {}, {}
-        self.gate = asyncio.Event()
+        self.gate, self.begun = asyncio.Event(), asyncio.Event()
         self.gate.set()
         instances.append(self)
 
@@ -48,6 +48,7 @@ class Bazaar:
     async def candle_fetch(self, request):
         self.sent.append(request)
         self.under_way += 1
+        self.begun.set()
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
             await self.gate.wait()

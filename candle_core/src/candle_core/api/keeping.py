@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import Final
+from functools import partial
+from typing import Final, Protocol
 
 from candle_core.adjust import Adjust
 from candle_core.api.base import Base
 from candle_core.ranges import open_span
+from candle_core.reading import AT_ONCE
 from candle_core.resample import FILLS, View, read_candles
 from candle_core.revisions import need_revisions
 from candle_core.statistics import DAY
@@ -22,6 +24,8 @@ from candle_hookspecs import (
     Statistics,
     StorageStatus,
     SymbolLike,
+    SymbolQuery,
+    SymbolRecord,
     to_datetime,
     to_ms,
 )
@@ -35,8 +39,9 @@ _UPKEEP: Final = (
 )
 """Every task, in this order because each gains from the one before."""
 
-_AT_ONCE: Final = 4
-"""Symbols read at once; a database reads little faster for more."""
+
+class _Reading(Protocol):
+    async def __call__(self, query: SymbolQuery, *, record: SymbolRecord | None) -> CandleBatch: ...
 
 
 class Keeping(Base):
@@ -92,22 +97,8 @@ class Keeping(Base):
             BadInputError: `count`, `adjust` or `fill` has a value that is not allowed, or a dividend is to be taken out
                 and the close before it is not known.
         """
-        if count is not None and count < 1:
-            raise BadSpanError(f"a count of {count!r} is no range; give at least 1")
-        if fill not in FILLS:
-            raise BadInputError(f"{fill!r} is no way to fill; there are {', '.join(FILLS)}")
-        if as_of is not None:
-            need_revisions(self._kernel.storage(), "what was known then")
-        view = View(
-            columns=None if columns is None else tuple(columns),
-            as_of=None if as_of is None else to_ms(as_of),
-            adjust=Adjust.of(adjust),
-        )
-        query = self._catalogue.query(symbol, timeframe, exchange, tradetype)
-        span, newest_first = open_span(start, end), start is None and count is not None
-        return await read_candles(
-            self._kernel, query, view, span, count=count, newest_first=newest_first, flat=fill == "flat"
-        )
+        read = self._reading(start, end, count, columns, as_of, adjust, fill)
+        return await read(self._catalogue.query(symbol, timeframe, exchange, tradetype), record=None)
 
     async def load_many(
         self,
@@ -145,22 +136,49 @@ class Keeping(Base):
         """
         if isinstance(symbols, str) or not symbols:
             raise BadInputError(f"{symbols!r} is no list of symbols; write ['BTC/USDT', 'ETH/USDT']")
-        turn = asyncio.Semaphore(_AT_ONCE)
+        read = self._reading(start, end, count, columns, as_of, adjust, fill)
+        queries = {str(symbol): self._catalogue.query(symbol, timeframe, exchange, tradetype) for symbol in symbols}
+        known = await self._catalogue.known_together(queries.values())
+        turn = asyncio.Semaphore(AT_ONCE)
 
-        async def one(symbol: SymbolLike) -> CandleBatch:
+        async def one(query: SymbolQuery) -> CandleBatch:
             async with turn:
-                return await self.load(
-                    symbol, timeframe, exchange=exchange, tradetype=tradetype, start=start, end=end, count=count,
-                    columns=columns, as_of=as_of, adjust=adjust, fill=fill,
-                )  # fmt: skip
+                return await read(query, record=known.get(query))
 
-        names = {str(symbol): symbol for symbol in symbols}
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = {name: group.create_task(one(symbol)) for name, symbol in names.items()}
+                tasks = {name: group.create_task(one(query)) for name, query in queries.items()}
         except BaseExceptionGroup as group_error:
             raise group_error.exceptions[0] from None  # the first to fail; the others were cancelled because of it
         return CandleFrame({name: task.result() for name, task in tasks.items()})
+
+    def _reading(
+        self,
+        start: Moment | None,
+        end: Moment | None,
+        count: int | None,
+        columns: Sequence[str] | None,
+        as_of: Moment | None,
+        adjust: str,
+        fill: str,
+    ) -> "_Reading":
+        """What `load` does with a query, and with its record where that is known."""
+        if count is not None and count < 1:
+            raise BadSpanError(f"a count of {count!r} is no range; give at least 1")
+        if fill not in FILLS:
+            raise BadInputError(f"{fill!r} is no way to fill; there are {', '.join(FILLS)}")
+        if as_of is not None:
+            need_revisions(self._kernel.storage(), "what was known then")
+        view = View(
+            columns=None if columns is None else tuple(columns),
+            as_of=None if as_of is None else to_ms(as_of),
+            adjust=Adjust.of(adjust),
+        )
+        span, newest_first = open_span(start, end), start is None and count is not None
+        return partial(
+            read_candles,
+            self._kernel, view=view, span=span, count=count, newest_first=newest_first, flat=fill == "flat",
+        )  # fmt: skip
 
     # ── taking back ─────────────────────────────────────────────────────────────────────────────────────────────────
 

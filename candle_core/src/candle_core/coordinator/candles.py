@@ -1,20 +1,21 @@
 """Candles of many markets: collected by the one pipeline into the database, and read from there."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Final
 
-from candle_core.collect import Collection, ProgressCallback, find_task
+from candle_core.collect import Collection, ProgressCallback, task_of
 from candle_core.coordinator.flights import Flights
 from candle_core.coordinator.lanes import Lanes
 from candle_core.coordinator.meter import Meter, Outcome, metered
 from candle_core.coordinator.models import LargeCandleRequest
 from candle_core.coordinator.records import find_records
 from candle_core.kernel import Kernel
-from candle_core.quality import slot_report
+from candle_core.quality import slots_of
 from candle_core.ranges import Bounds
-from candle_core.reading import read_all
-from candle_core.symbols import Catalogue
+from candle_core.reading import AT_ONCE, read_all
 from candle_hookspecs import (
     CandleBatch,
     CandleError,
@@ -23,7 +24,11 @@ from candle_hookspecs import (
     SlotReport,
     StorageError,
     Symbol,
+    SymbolRecord,
 )
+
+MANY: Final = 100
+"""Symbols from which on what is known of all that the exchange has in the timeframe is read by one question."""
 
 _Key = tuple[Symbol, Bounds, bool]
 """The last: with slots."""
@@ -69,6 +74,7 @@ class CandleCollector:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._flights: Flights[_Key, Collected | CandleError] = Flights()
+        self._reading = asyncio.Semaphore(AT_ONCE)
 
     async def get(self, request: LargeCandleRequest, tradetype: str, way: Way) -> Outcome[Collected]:
         """What came of each symbol.
@@ -82,44 +88,43 @@ class CandleCollector:
             StorageError: the database cannot be read or written. UnknownTimeframeError, PluginError: the exchange's.
         """
         self._kernel.provider(request.exchange).grid(request.timeframe)
-        records = await find_records(self._kernel, request, tradetype, (request.timeframe,))
-        keys = {
-            name: (found[0].symbol, request.bounds, way.slots)
-            for name, found in records.items()
-            if not isinstance(found, CandleError)
-        }
-        work = partial(self._collect, request, way)
+        many = len(request.symbols) >= MANY
+        records = await find_records(self._kernel, request, tradetype, (request.timeframe,), coverage=many)
+        errors = {name: found for name, found in records.items() if isinstance(found, CandleError)}
+        meant = {name: found[0] for name, found in records.items() if not isinstance(found, CandleError)}
+        keys = {name: (record.symbol, request.bounds, way.slots) for name, record in meant.items()}
+        works = {keys[name]: partial(self._collect, request, way, record) for name, record in meant.items()}
         shared = {key: flight for key in keys.values() if (flight := self._flights.find(key, request.priority))}
         own = [
             self._flights.start([key], request.priority, self._answer(key, work))
-            for key in dict.fromkeys(keys.values())
+            for key, work in works.items()
             if key not in shared
         ]
         way.lanes.dismiss(len(request.symbols) - len(own))
         came = await self._flights.wait([*shared.values(), *own])
         free = {key for key, one in came.items() if isinstance(one, Collected) and one.cost_nothing} - shared.keys()
         hits, joined = (sum(key in kept for key in keys.values()) for kept in (free, shared))
-        errors = {name: found for name, found in records.items() if isinstance(found, CandleError)}
         answers = {**errors, **{name: came[key] for name, key in keys.items()}}
         return replace(Outcome.of(answers, hits, joined), meter=way.meter)
 
     # ── one of them ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _answer(
-        self, key: _Key, collect: Callable[[Symbol], Awaitable[Collected]]
+        self, key: _Key, collect: Callable[[], Awaitable[Collected]]
     ) -> dict[_Key, Collected | CandleError]:
-        symbol, *_ = key
         try:
-            return {key: await collect(symbol)}
+            return {key: await collect()}
         except StorageError:
             raise
         except CandleError as error:
             return {key: error}
 
-    async def _collect(self, request: LargeCandleRequest, way: Way, symbol: Symbol) -> Collected:
+    async def _collect(self, request: LargeCandleRequest, way: Way, record: SymbolRecord) -> Collected:
         kernel = self._kernel
         async with way.lanes.working() as lane:
-            task = await find_task(kernel, Catalogue(kernel).query(symbol, None, None, None), request.bounds)
+            if lane.waited:  # what was known when the request came may be old by now
+                record = replace(record, coverage=None)
+            task = await task_of(kernel, record, request.bounds)
             span = task.span
             if span is None:
                 return Collected(CandleBatch.empty())
@@ -130,6 +135,8 @@ class CandleCollector:
             lane.pipeline = collection.pipeline
             collection.report_to(way.callback)
             await collection.pipeline.run()
-        batch = await read_all(kernel.storage(), LoadRead(symbol=symbol, span=span))
-        slots = await slot_report(kernel, task.provider, task.record, span) if way.slots else None
-        return Collected(batch, slots, await collection.summary())
+        async with self._reading:
+            known = await collection.known() if way.slots else None
+            batch = await read_all(kernel.storage(), LoadRead(symbol=record.symbol, span=span))
+        slots = None if known is None else slots_of(record, task.grid, known, span, batch)
+        return Collected(batch, slots, await collection.summary(batch))

@@ -12,10 +12,12 @@ class Lane:
 
     Attributes:
         pipeline: what works there, once it is made.
+        waited: whether it was taken by others first.
     """
 
-    def __init__(self, lanes: "Lanes") -> None:
+    def __init__(self, lanes: "Lanes", *, waited: bool) -> None:
         self.pipeline: Pipeline | None = None
+        self.waited = waited
         self._lanes = lanes
 
     @property
@@ -54,8 +56,9 @@ class Lanes:
     @asynccontextmanager
     async def working(self) -> AsyncIterator[Lane]:
         """Wait for a place, and take it."""
+        waits = self._free.locked()
         async with self._free:
-            lane = Lane(self)
+            lane = Lane(self, waited=waits)
             self._at_work.append(lane)
             self._coming -= 1
             try:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from candle_core.coordinator.models import LargeRequest
 from candle_core.kernel import Kernel
-from candle_core.symbols import Catalogue
+from candle_core.symbols import FEW, Catalogue
 from candle_hookspecs import CandleError, Market, Registration, StorageError, SymbolQuery, SymbolRecord
 
 Records = Mapping[str, Sequence[SymbolRecord] | CandleError]
@@ -35,14 +35,13 @@ async def find_records(
     Raises:
         StorageError: the database cannot be read or written.
     """
-    storage = kernel.storage()
     everything = SymbolQuery(exchange=request.exchange, tradetype=tradetype)
     # Of many timeframes all are read; of one only that, for a database may hold many that are not meant.
     query = replace(everything, coverage=coverage, timeframe=timeframes[0] if len(timeframes) == 1 else None)
-    stored = await storage.symbols(query)
+    stored = await _stored(kernel, query, request.symbols)
     known = _by_name(stored)
     if query.timeframe and not known.keys() >= {name.casefold() for name in request.symbols}:
-        known = _by_name(await storage.symbols(everything)) | known
+        known = _by_name(await _stored(kernel, everything, request.symbols)) | known
     unknown = [name for name in request.symbols if name.casefold() not in known]
     listed = await _look_up(kernel, replace(everything, timeframe=timeframes[0]), unknown)
     markets = {name: listed[name] if name in listed else known[name.casefold()] for name in request.symbols}
@@ -50,12 +49,20 @@ async def find_records(
     there = _by_market(stored)
     lacking = {one: tuple(name for name in timeframes if (one, name) not in there) for one in meant}
     if new := [Registration(market=meant[one], timeframes=names) for one, names in lacking.items() if names]:
-        await storage.register(new)
-        there = _by_market(await storage.symbols(query))
+        await kernel.storage().register(new)
+        there = _by_market(await _stored(kernel, query, request.symbols))
     return {
         name: [there[market.native_id, timeframe] for timeframe in timeframes] if isinstance(market, Market) else market
         for name, market in markets.items()
     }
+
+
+async def _stored(kernel: Kernel, query: SymbolQuery, names: Sequence[str]) -> list[SymbolRecord]:
+    """What is registered of the names, and of more: a few are looked up by themselves, of several all is read."""
+    storage = kernel.storage()
+    if len(names) > FEW:
+        return list(await storage.symbols(query))
+    return [record for name in names for record in await storage.symbols(replace(query, name=name))]
 
 
 async def _look_up(kernel: Kernel, query: SymbolQuery, names: Sequence[str]) -> dict[str, Market | CandleError]:

@@ -36,6 +36,7 @@ async def read_candles(
     view: View,
     span: Span,
     *,
+    record: SymbolRecord | None = None,
     count: int | None = None,
     newest_first: bool = False,
     flat: bool = False,
@@ -47,6 +48,7 @@ async def read_candles(
         query: of one symbol.
         view: how its candles are looked at.
         span: of open times.
+        record: the registered symbol that is meant, where it was looked up already.
         count: at most so many; None: all.
         newest_first: of more, those at the end.
         flat: see `fill_flat`.
@@ -56,7 +58,7 @@ async def read_candles(
         PluginError: the exchange's plugin is not installed.
     """
     try:
-        record = await Catalogue(kernel).known(query)
+        record = record or await Catalogue(kernel).known(query)
     except UnknownSymbolError as unknown:
         series = await made_series(kernel, query, view)
         if series is None:

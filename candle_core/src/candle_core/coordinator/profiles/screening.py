@@ -9,6 +9,7 @@ from typing import Final
 from candle_core.coordinator.coordinator import MarketDataCoordinator
 from candle_core.coordinator.models import LargeCandleRequest, LargeCandleResponse, LargeTickerRequest, at_least_one
 from candle_core.coordinator.records import Records
+from candle_core.estimate import estimate_of
 from candle_hookspecs import BadInputError, CandleBatch, CandleError, Ticker
 
 Enough = Callable[[CandleBatch], bool]
@@ -154,9 +155,6 @@ async def _cheapest_first(coordinator: MarketDataCoordinator, request: LargeCand
         (record,) = records
         costs[name] = math.inf
         if record.coverage:
-            plan = await coordinator.candles.plan_collection(
-                name, request.timeframe, exchange=request.exchange, tradetype=coordinator.tradetype(request),
-                count=request.count, end=request.end, to=request.to,
-            )  # fmt: skip
-            costs[name] = plan.requests
+            kernel = coordinator.candles.kernel
+            costs[name] = (await estimate_of(kernel, record, request.timeframe, request.bounds)).requests
     return sorted(costs, key=costs.__getitem__)
