@@ -109,6 +109,8 @@ async def test_reading_by_count(clock: Any, exchange: Any) -> None:
     ("arguments", "error", "words"),
     [
         ({"symbol": "DOGE/USDT"}, UnknownMarketError, ["'DOGE/USDT'", "candle markets FAKE SPOT"]),
+        ({"tradetype": "FUTURES"}, UnknownMarketError, ["no FUTURES market", "what there is, is SPOT"]),
+        ({"symbol": ["BTC/USDT"]}, BadInputError, ["['BTC/USDT']", "give one symbol"]),
         ({"timeframe": "7m"}, UnknownTimeframeError, ["'7m'", "1m, 1h"]),
         ({"timeframe": "minute"}, UnknownTimeframeError, ["'minute'"]),
         ({"timeframe": None}, BadInputError, ["'1m'"]),
@@ -117,7 +119,7 @@ async def test_reading_by_count(clock: Any, exchange: Any) -> None:
         ({"symbol": SYMBOL, "exchange": "UPBIT"}, BadInputError, ["'UPBIT'", "contradicts"]),
         ({"symbol": "A-B-C-D-E-F-G-H"}, BadInputError, ["'A-B-C-D-E-F-G-H'"]),
     ],
-    ids=["market", "timeframe", "no-timeframe", "none", "order", "time", "contradiction", "text"],
+    ids=["market", "trade-type", "list", "timeframe", "no-timeframe", "none", "order", "time", "contradiction", "text"],
 )
 async def test_bad_input_asks_for_no_history(
     clock: Any, exchange: Any, arguments: dict[str, Any], error: type[Exception], words: list[str]

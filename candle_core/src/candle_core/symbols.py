@@ -86,8 +86,9 @@ class Catalogue:
             symbol = Symbol.parse(symbol)
         if isinstance(symbol, Symbol):
             return _query_of(symbol, timeframe, exchange, tradetype)
-        if not symbol.strip():
-            raise BadInputError(f"{symbol!r} names no market; give its symbol, such as 'BTC/USDT'")
+        given: object = symbol
+        if not (isinstance(given, str) and given.strip()):
+            raise BadInputError(f"{symbol!r} names no market; give one symbol, such as 'BTC/USDT'")
         defaults = self._kernel.config.defaults
         tradetype = tradetype or _contract_kind(symbol)
         if tradetype is None and exchange and exchange.upper() != (defaults.exchange or exchange).upper():
@@ -189,10 +190,11 @@ class Catalogue:
         if market is None and name is None:
             market = _the_one(await directory.find_again(query.exchange, query.tradetype), query)
         if market is None:
-            raise UnknownMarketError(
-                f"{query.exchange} lists no {query.tradetype} market {called(query)!r}; "
-                f"`candle markets {query.exchange} {query.tradetype}` lists what there is"
-            )
+            kinds = self._kernel.provider(query.exchange).capabilities.tradetypes
+            advice = f"`candle markets {query.exchange} {query.tradetype}` lists what there is"
+            if query.tradetype not in kinds:
+                advice = f"what there is, is {' and '.join(kinds)}"
+            raise UnknownMarketError(f"{query.exchange} lists no {query.tradetype} market {called(query)!r}; {advice}")
         return market
 
     async def _find(self, query: SymbolQuery) -> SymbolRecord | None:
