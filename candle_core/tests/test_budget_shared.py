@@ -25,7 +25,7 @@ from candle_core.budget.shared import BudgetNotSharedWarning, Remote, SharedStor
 from candle_core.clock import ExchangeClock
 from candle_core.config import load_config
 from candle_core.kernel import Kernel
-from candle_hookspecs import Limit, LimitFeedback, Priority, RateLimitedError, Scope, Settings, Window
+from candle_hookspecs import Limit, LimitFeedback, Priority, RateLimitedError, Scope, Settings, StoreBusyError, Window
 
 NOON = 1_700_000_040_000 - 1_700_000_040_000 % 60_000
 FIXED = Limit("weight", 10, 60.0)
@@ -622,6 +622,25 @@ async def test_a_held_lock_is_waited_for_without_blocking_and_not_for_ever(
                 await impatient.spend({"weight": 1})
             holder.execute("COMMIT")
         await asyncio.sleep(0.05)
+
+
+def test_two_who_met_hours_apart_are_not_locked_out(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who met somebody writing, and gave up asking, may meet somebody again the next time that it asks at all."""
+    now = 1_000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    store = SharedStore(path)
+    with store.transaction("a") as records:
+        records["a"] = {"turn": 1}
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for _ in range(3):
+            with pytest.raises(StoreBusyError), store.transaction("a"):
+                raise AssertionError("somebody else is writing")
+            now += 3_600.0
+        other.execute("COMMIT")
+    with store.transaction("a") as records:
+        assert records["a"] == {"turn": 1}
+    store.close()
 
 
 async def test_who_is_killed_while_holding_the_lock_holds_nobody_up(gate: Gate, path: Path) -> None:

@@ -74,7 +74,8 @@ class SharedStore:
         self.path = path
         self._local: LocalStore | None = None
         self._connection: sqlite3.Connection | None = None
-        self._locked_out_since: float | None = None
+        self._locked_out: tuple[float, float] | None = None
+        """Since when, and when it was last tried."""
 
     def close(self) -> None:
         """Close the file; a later transaction opens it again."""
@@ -105,7 +106,7 @@ class SharedStore:
             connection.execute("BEGIN IMMEDIATE")
             select = "SELECT value FROM state WHERE key = ?"
             rows = {key: connection.execute(select, (key,)).fetchone() for key in keys}
-            self._locked_out_since = None
+            self._locked_out = None
             return {key: None if row is None else understood(json.loads(row[0])) for key, row in rows.items()}
         except (sqlite3.Error, OSError, ValueError) as error:
             self._roll_back()
@@ -150,10 +151,11 @@ class SharedStore:
             self._connection.rollback()
 
     def _is_locked_out(self) -> bool:
+        """Whether it was tried in vain again and again; two tries long apart tell of no more than two moments."""
         now = time.monotonic()
-        if self._locked_out_since is None:
-            self._locked_out_since = now
-        return now - self._locked_out_since > _PATIENCE
+        since, tried = self._locked_out or (now, now)
+        self._locked_out = (since if now - tried <= _PATIENCE else now, now)
+        return now - self._locked_out[0] > _PATIENCE
 
     def _give_up(self, error: Exception) -> LocalStore:
         self.close()
