@@ -79,6 +79,18 @@ def test_what_waits_for_company_goes_when_there_is_enough_or_when_it_is_due() ->
     assert len(queue.take(20.0)) == 1
 
 
+def test_what_has_gone_with_enough_company_hurries_nobody_and_leaves_nothing() -> None:
+    queue = WorkQueue()
+    for number in range(1_000):
+        for _ in range(FILL):
+            queue.put(work("a", Priority.NORMAL, due=3_600.0 + number), 0.0)
+        assert len(drain(queue)) == 1
+    assert len(queue._held) <= 1
+    queue.put(work("a", Priority.NORMAL, due=9_000.0), 2_000.0)
+    assert queue.take(8_999.0) == []
+    assert len(queue.take(9_000.0)) == 1
+
+
 def test_flush_lets_nothing_wait() -> None:
     queue = WorkQueue()
     queue.put(work("a", Priority.LOW, due=99.0), 0.0)

@@ -1,6 +1,7 @@
 """What waits to be written, and what goes next. Pure: no clock and no event loop of its own."""
 
 import heapq
+import math
 from asyncio import Future
 from collections import deque
 from collections.abc import Hashable
@@ -73,6 +74,8 @@ class WorkQueue:
         self._lanes: list[dict[Hashable, _Line]] = [{} for _ in range(UPKEEP + 1)]
         self._passed = [0] * (UPKEEP + 1)
         self._held: list[tuple[float, int, Hashable]] = []
+        self._looks: dict[Hashable, float] = {}
+        """When a line in which works wait for company is looked at next."""
         self._serial = count()
         self.rows = self.size = self.works = 0
         """Of everything that is not written yet, what is under way included."""
@@ -88,16 +91,17 @@ class WorkQueue:
         if work.due <= now:
             line.hurried = True
         else:
-            heapq.heappush(self._held, (work.due, next(self._serial), work.line))
+            self._look(work.line, work.due)
         if line.hurried or line.rows >= work.fill or line.lane is not None:
             self._make_ready(work.line, line)
 
     def take(self, now: float) -> list[Work]:
         """The works of the next transaction; empty: nothing is ready. Their line rests until `release`."""
         while self._held and self._held[0][0] <= now:
-            _, _, name = heapq.heappop(self._held)
-            if (line := self._lines.get(name)) is not None and line.works:
-                self._make_ready(name, line)
+            due, _, name = heapq.heappop(self._held)
+            if self._looks.get(name) == due:
+                del self._looks[name]
+                self._look_into(name, now)
         lane = self._next_lane()
         if lane is None:
             return []
@@ -127,6 +131,7 @@ class WorkQueue:
     def flush(self) -> None:
         """Let nothing wait for company any longer."""
         self._held.clear()
+        self._looks.clear()
         for name, line in self._lines.items():
             line.hurried = True
             if line.works:
@@ -146,6 +151,21 @@ class WorkQueue:
         work = line.works.popleft()
         line.add(work, -1)
         return work
+
+    def _look(self, name: Hashable, due: float) -> None:
+        if due < self._looks.get(name, math.inf):
+            self._looks[name] = due
+            heapq.heappush(self._held, (due, next(self._serial), name))
+
+    def _look_into(self, name: Hashable, now: float) -> None:
+        """Let a line go if something in it is due, and look again when the next work is."""
+        if (line := self._lines.get(name)) is None:
+            return
+        dues = [work.due for work in line.works]
+        if any(due <= now for due in dues):
+            self._make_ready(name, line)
+        if later := [due for due in dues if due > now]:
+            self._look(name, min(later))
 
     def _make_ready(self, name: Hashable, line: _Line) -> None:
         if line.busy or line.lane == line.priority:
