@@ -3,7 +3,9 @@
 import csv
 import json
 import subprocess
+from collections import defaultdict
 from datetime import UTC, datetime
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -96,6 +98,15 @@ def test_a_long_table_shows_both_ends(candle: Candle) -> None:
 def test_columns_are_aligned(candle: Candle) -> None:
     lines = candle(*BTC, "--count", "20").out.splitlines()
     assert len({len(line) for line in lines}) == 1
+
+
+def test_a_table_shows_sums_as_decimals_have_them(candle: Candle) -> None:
+    minutes = csv.DictReader(candle(*BTC, "--count", "1440", "--format", "csv").out.splitlines())
+    hours: dict[str, Decimal] = defaultdict(Decimal)
+    for row in minutes:
+        hours[row["open_time"][:13]] += Decimal(row["volume"])  # floats, added up, have digits that these have not
+    lines = candle(*BTC[:4], "1h", *BTC[5:], "--count", "24").out.splitlines()[1:]
+    assert {line.split()[0][:13]: Decimal(line.split()[5]) for line in lines} == hours
 
 
 @pytest.mark.usefixtures("_pieces")

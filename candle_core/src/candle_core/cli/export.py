@@ -239,7 +239,11 @@ def _last(pieces: list[_Piece]) -> list[_Piece]:
 
 
 def _cells(pieces: list[_Piece], several: bool) -> list[list[str]]:
-    """Rows of text; within a column all numbers have the same decimals."""
+    """Rows of text; within a column all numbers have the same decimals.
+
+    They have fifteen digits at most, as many as any decimal keeps in a float: what the sum of a made candle has beyond
+    them are no digits of anything.
+    """
     columns = [[text for _, batch in pieces for text in _texts(batch, name, unknown="-")] for name in COLUMNS]
     for name, texts in zip(COLUMNS, columns, strict=True):
         if name not in INTEGER_COLUMNS:
@@ -249,11 +253,11 @@ def _cells(pieces: list[_Piece], several: bool) -> list[list[str]]:
 
 
 def _align(texts: list[str]) -> None:
-    exact = {index: f"{Decimal(text):f}" for index, text in enumerate(texts) if text != "-"}
-    fractions = (text.partition(".")[2].rstrip("0") for text in exact.values())
+    shown = {index: Decimal(f"{float(text):.15g}") for index, text in enumerate(texts) if text != "-"}
+    fractions = (f"{number:f}".partition(".")[2].rstrip("0") for number in shown.values())
     decimals = max(map(len, fractions), default=0)
-    for index, text in exact.items():
-        texts[index] = f"{Decimal(text):.{decimals}f}"
+    for index, number in shown.items():
+        texts[index] = f"{number:.{decimals}f}"
 
 
 # ── files of columns ─────────────────────────────────────────────────────────────────────────────────────────────────
