@@ -285,6 +285,24 @@ async def test_who_is_cancelled_leaves_no_lock(house: House) -> None:
     assert await house.cache.get(f"lock:{KEY}") is None
 
 
+@pytest.mark.parametrize("refresh", [False, True])
+async def test_who_comes_while_the_last_one_leaves_begins_anew(house: House, refresh: bool) -> None:
+    """What is being ended takes a moment to tidy up; nobody else is to be cancelled with it."""
+    keeper = house.keeper()
+    house.exchange.open.clear()
+    leaves = asyncio.create_task(keeper.obtain(KEY, house.exchange, refresh=refresh))
+    await until(lambda: house.exchange.asked == 1)
+    leaves.cancel()
+    await asyncio.sleep(0)
+    comes = asyncio.create_task(keeper.obtain(KEY, house.exchange, refresh=refresh))
+    with pytest.raises(asyncio.CancelledError):
+        await leaves
+    also = asyncio.create_task(keeper.obtain(KEY, house.exchange, refresh=refresh))
+    house.exchange.open.set()
+    assert [(await one).value for one in (comes, also)] == [b"[2]"] * 2
+    assert keeper._flights == {}
+
+
 async def test_an_error_that_nobody_expects_is_raised_and_leaves_no_lock(house: House) -> None:
     house.exchange.error = ZeroDivisionError("a bug")
     with pytest.raises(ZeroDivisionError):

@@ -59,6 +59,7 @@ class Kept:
 class _Flight:
     """One search for an answer, which several calls of this process wait for."""
 
+    name: tuple[str, bool]
     task: "asyncio.Task[Kept]"
     waiting: int = 0
 
@@ -154,9 +155,13 @@ class Keeper:
     # ── in this process ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _start(self, name: tuple[str, bool], search: Coroutine[Any, Any, Kept]) -> _Flight:
-        flight = self._flights[name] = _Flight(asyncio.create_task(search))
-        flight.task.add_done_callback(lambda _: self._flights.pop(name, None))
+        flight = self._flights[name] = _Flight(name, asyncio.create_task(search))
+        flight.task.add_done_callback(lambda _: self._forget(flight))
         return flight
+
+    def _forget(self, flight: _Flight) -> None:
+        if self._flights.get(flight.name) is flight:
+            del self._flights[flight.name]
 
     async def _board(self, flight: _Flight) -> Kept:
         """Wait for it. It goes on while anybody does; the last one to leave ends it, and sees that it tidies up."""
@@ -166,6 +171,7 @@ class Keeper:
         finally:
             flight.waiting -= 1
             if not flight.waiting and not flight.task.done():
+                self._forget(flight)  # at once: nobody shall board what is being ended
                 flight.task.cancel()
                 await asyncio.gather(flight.task, return_exceptions=True)
 
