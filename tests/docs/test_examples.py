@@ -12,7 +12,7 @@ import pytest
 
 from tests.distributions import ROOT, find_distributions
 from tests.docs.pages import blocks, differences, read
-from tests.docs.servers import servers
+from tests.docs.surroundings import surroundings
 
 READMES = [found.folder / "README.md" for found in find_distributions()]
 """What the package index shows of each distribution."""
@@ -29,7 +29,7 @@ PAGES = [
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_page_says_what_happens(page: Path, tmp_path: Path) -> None:
     text = page.read_text("utf-8")
-    with servers(text) as (places, environment):
+    with surroundings(text) as (places, environment):
         really = read(text, tmp_path, str(page.relative_to(ROOT)), places=places, environment=environment)
     found = differences(text, really)
     if found and os.environ.get("UPDATE_DOCS") == "1":
