@@ -30,7 +30,7 @@ async def main(place: str, asked: str, manner: str, lease: str) -> None:
         return b'["new"]'
 
     cache = FileCache(Path(place))
-    keeper = Keeper(cache, SystemClock(), ttl=60, keep=3600, lease=float(lease))
+    keeper = Keeper(cache, SystemClock(), ttl=600, keep=3600, lease=float(lease), patience=600, pause=600)
     await cache.get("nothing")  # open it
     print("ready", flush=True)
     sys.stdin.readline()

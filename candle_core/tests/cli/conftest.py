@@ -6,10 +6,12 @@ import logging
 import os
 import pty
 import re
+import select
 import struct
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,10 +64,11 @@ def terminal(columns: int) -> Iterator[tuple[int, int]]:
         os.close(ours)
 
 
-def seen(ours: int) -> str:
-    """What was printed, without colours and the moves of the cursor."""
-    text = b""
-    while True:
+def seen(ours: int, until: str | None = None) -> str:
+    """What was printed, without colours and the moves of the cursor: all of it, or no more than shows these words."""
+    text, shown, deadline = b"", "", time.monotonic() + 300
+    while until is None or until not in shown:
+        assert select.select([ours], [], [], max(0, deadline - time.monotonic()))[0], shown
         try:
             piece = os.read(ours, 65_536)
         except OSError:  # how Linux says that the other end was closed
@@ -73,7 +76,8 @@ def seen(ours: int) -> str:
         if not piece:
             break
         text += piece
-    return re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", text.decode())
+        shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", text.decode(errors="ignore"))
+    return shown
 
 
 @pytest.fixture(scope="session")

@@ -102,7 +102,7 @@ def run_in_terminal(words: list[str], width: int, environment: dict[str, str]) -
         text = b""
         while piece := _read(ours):
             text += piece
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
     return text.decode().replace("\r\n", "\n")
 
 

@@ -81,7 +81,7 @@ def test_a_terminal_is_asked(config: Path, answer: bytes, code: int, left: int) 
         process = subprocess.Popen(words, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs)
         os.close(theirs)
         os.write(ours, answer)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=120)
         said = " ".join(seen(ours).split())
     assert process.returncode == code, said
     assert f"delete the candles of BINANCE SPOT BTC/USDT 1m from {NOON}? [y/N]:" in said
@@ -97,7 +97,7 @@ def test_who_says_no_is_told_that_nothing_happened(config: Path) -> None:
         )
         os.close(theirs)
         os.write(ours, b"n\n")
-        assert process.wait(20) == 1
+        assert process.wait(120) == 1
         assert seen(ours).splitlines()[-1].endswith("[y/N]: candle: nothing was forgotten")
 
 
