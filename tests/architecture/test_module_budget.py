@@ -44,7 +44,7 @@ def run(folder: Path, *arguments: str, statement: str = "from candle_core.cli im
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=120,
     )
     told = json.loads(done.stderr.splitlines()[-1])
     return Outcome(told["code"], set(told["modules"]), done.stdout)

@@ -33,7 +33,7 @@ def before(clean_python: Path, tmp_path_factory: pytest.TempPathFactory) -> subp
     """What the command line says of the exchange before the example is installed."""
     command: list[str | Path] = [clean_python.with_name("candle"), "markets", "EXAMPLE"]
     folder = tmp_path_factory.mktemp("before")
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ class Scrape:
     """One answer of the endpoint."""
 
     def __init__(self, port: int) -> None:
-        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=120) as answer:
             self.type = answer.headers["Content-Type"]
             self.text = answer.read().decode()
         self.samples = [sample for family in text_string_to_metric_families(self.text) for sample in family.samples]
@@ -162,7 +162,7 @@ def test_any_free_port(host: str) -> None:
         pytest.skip(f"this machine has no {host}: {error}")
     endpoint = Endpoint(Metrics().registry, host, 0)
     try:
-        with urlopen(endpoint.url, timeout=10) as answer:
+        with urlopen(endpoint.url, timeout=120) as answer:
             assert answer.status == 200
     finally:
         endpoint.close()

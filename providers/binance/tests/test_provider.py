@@ -89,7 +89,7 @@ async def test_the_size_is_that_on_the_wire(provider: BinanceProvider) -> None:
 
 async def test_a_silent_server_is_given_up(provider: BinanceProvider, sandbox: Sandbox, tmp_path: Path) -> None:
     wanted = await request(provider)
-    sandbox.faults.script("slow", seconds=1.5)
+    sandbox.faults.script("slow", seconds=600)
     hasty = build(sandbox.url, tmp_path, timeout=0.5)
     with pytest.raises(TransientError, match=r"within 0\.5 s"):
         await hasty.candle_fetch(wanted)

@@ -28,7 +28,7 @@ from candle_hookspecs import (
     to_ms,
 )
 from candle_stocks.provider import StocksProvider
-from candle_testkit.context import make_context
+from candle_testkit.context import OpenGate, make_context
 from candle_testkit.sandbox import Sandbox, YahooConfig
 from providers.stocks.tests.conftest import MakeStand
 from providers.stocks.tests.stand import NOW, Stand, chart_body
@@ -340,12 +340,14 @@ def test_a_fault_is_a_typed_error_and_one_request(
     assert stand.asked() <= (2 if fault == "reset" else 1)
 
 
-def test_who_does_not_answer_is_given_up(make_stand: MakeStand) -> None:
-    stand = make_stand(settings={"timeout": 0.3})
+def test_who_does_not_answer_is_given_up(stand: Stand, tmp_path: Path) -> None:
     wish = stand.request("AAPL", "1d", "2024-01-02", "2024-03-02")
-    stand.sandbox.faults.script("slow", seconds=2.0)
+    stand.sandbox.faults.script("slow", seconds=600)
+    settings = StocksProvider.Settings(chart_url=stand.sandbox.url, timeout=0.3)
+    hasty = StocksProvider(settings, make_context(tmp_path, "nasdaq", budget=OpenGate()))
     with pytest.raises(TransientError, match="chart/AAPL"):
-        stand.provider.candle_fetch(wish)
+        hasty.candle_fetch(wish)
+    hasty.candle_close()
 
 
 def test_every_request_is_paid_for(make_stand: MakeStand) -> None:

@@ -53,9 +53,8 @@ def path(tmp_path: Path) -> Path:
 def test_from_the_cache_nothing_large_is_imported(path: Path) -> None:
     expected = [session.span.start for session in sessions(path.parent)]
     arguments = [str(path.parent), json.dumps([YEAR.start, YEAR.end])]
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROBE, *arguments], capture_output=True, text=True, check=True, timeout=60
-    )
+    command = [sys.executable, "-W", "error", "-c", PROBE, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     assert json.loads(done.stdout) == [expected, "Asia/Tokyo", []]
 
 

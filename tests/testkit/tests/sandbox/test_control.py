@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -31,7 +33,8 @@ PACKAGE = "candle_testkit.sandbox"
 
 
 def test_a_clock_follows_stands_runs_and_jumps() -> None:
-    assert abs(SandboxClock().now() - time.time() * 1000) < 2000
+    began = time.time()
+    assert began * 1000 - 1 <= SandboxClock().now() <= time.time() * 1000
     clock = SandboxClock("2024-01-01", speed=0)
     assert clock.now() == 1_704_067_200_000
     clock.advance(1500)
@@ -39,9 +42,9 @@ def test_a_clock_follows_stands_runs_and_jumps() -> None:
     clock.set("2024-01-01T00:00:00+09:00")
     assert clock.now() == 1_704_067_200_000 - 9 * 3_600_000
     clock.set_speed(1000)
-    before = clock.now()
+    began, before = time.monotonic(), clock.now()
     time.sleep(0.05)
-    assert 50_000 <= clock.now() - before < 5_000_000
+    assert 50_000 <= clock.now() - before <= (time.monotonic() - began) * 1_000_000 + 1
     for wrong in ("yesterday", 1.5, None, True):
         with pytest.raises(SandboxError, match="instant"):
             clock.set(wrong)  # type: ignore[arg-type]
@@ -121,6 +124,18 @@ def test_a_sandbox_starts_stops_and_says_when_it_cannot() -> None:
         Sandbox(SandboxConfig(markets=[MARKETS[0], MARKETS[0]]))
 
 
+def test_who_comes_in_as_it_ends_is_let_out_again() -> None:
+    """Else Python warns of what was not closed, in whatever test runs by then."""
+    with Sandbox(SandboxConfig(markets=MARKETS)) as running:
+        assert running._loop is not None
+        running._loop.call_soon_threadsafe(time.sleep, 0.3)
+        port = int(running.url.rpartition(":")[2])
+        callers = [socket.create_connection(("127.0.0.1", port)) for _ in range(7)]
+    for caller in callers:
+        caller.close()
+    gc.collect()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_serves_until_it_is_told_to_end(number: signal.Signals) -> None:
     script = "from candle_testkit.sandbox.command import sandbox; sandbox()"
@@ -132,7 +147,7 @@ def test_the_command_serves_until_it_is_told_to_end(number: signal.Signals) -> N
         assert [one["symbol"] for one in info["symbols"]] == ["BTCUSDT", "ETHUSDT", "BNBUSDT"]
         assert urllib.request.urlopen(f"{url}/api/v3/klines?symbol=BTCUSDT&interval=1m").read() == b"[]"
         process.send_signal(number)
-        assert process.wait(5) == 0
+        assert process.wait(120) == 0
 
 
 @pytest.mark.parametrize(

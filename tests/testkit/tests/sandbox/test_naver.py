@@ -105,7 +105,7 @@ async def test_the_library_reads_the_truth(sandbox: Sandbox, monkeypatch: pytest
     def get(url: str) -> Any:
         asked = urlsplit(url)
         assert asked.netloc == "fchart.stock.naver.com"
-        return original(f"{sandbox.url}{asked.path}?{asked.query}", timeout=5)
+        return original(f"{sandbox.url}{asked.path}?{asked.query}", timeout=120)
 
     monkeypatch.setattr(requests, "get", get)
     frame = await asyncio.to_thread(library.DataReader, "NAVER:005930", "2018-04-01", "2018-06-01")

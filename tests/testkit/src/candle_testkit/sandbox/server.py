@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -115,22 +116,24 @@ class Sandbox:
         Raises:
             SandboxError: The port cannot be had.
         """
+        family = socket.AF_INET6 if ":" in self.config.host else socket.AF_INET
+        try:
+            door = socket.create_server((self.config.host, self.config.port), family=family)
+        except OSError as error:
+            raise SandboxError(f"cannot listen on {self.config.host}:{self.config.port}: {error.strerror}") from error
         runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, self.config.host, self.config.port)
-            try:
-                await site.start()
-            except OSError as error:
-                raise SandboxError(
-                    f"cannot listen on {self.config.host}:{self.config.port}: {error.strerror}"
-                ) from error
-            host, port = runner.addresses[0][:2]
+            await web.SockSite(runner, door).start()
+            host, port = door.getsockname()[:2]
             self._url = f"http://{host}:{port}"
             ready(self._url)
             await stop.wait()
         finally:
             self._url = None
+            asyncio.get_running_loop().remove_reader(door)
+            for _ in range(3):  # rounds until the runner knows of those who came in just before, and lets them out
+                await asyncio.sleep(0)
             await runner.cleanup()
 
     def start(self) -> Self:
