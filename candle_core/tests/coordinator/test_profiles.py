@@ -11,7 +11,8 @@ import pytest
 import candle_core
 from candle_core.coordinator import LargeCandleRequest, MarketDataCoordinator
 from candle_core.coordinator.profiles import BacktestProgress, ChartView, backtest, screen
-from candle_hookspecs import BadInputError, CandleBatch, MarketGoneError, UnknownMarketError, to_ms
+from candle_core.dispatch import StorageHooks
+from candle_hookspecs import BadInputError, CandleBatch, LoadRead, MarketGoneError, UnknownMarketError, to_ms
 
 MINUTE = 60_000
 
@@ -217,6 +218,37 @@ async def test_a_market_that_fails_keeps_what_was_seen_and_catches_up(clock: Any
         caught_up = await view.look()
     assert [len(caught_up[name].added) for name in ("A/X", "B/X")] == [2, 4]
     assert opens(caught_up["A/X"].candles) == opens(caught_up["B/X"].candles)
+
+
+async def test_a_market_that_is_gone_lets_no_look_read_more_than_the_chart_shows(
+    clock: Any, bazaar: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    load = StorageHooks.load
+
+    async def noted(storage: StorageHooks, wish: LoadRead) -> CandleBatch:
+        batch = await load(storage, wish)
+        read.append(len(batch))
+        return batch
+
+    monkeypatch.setattr(StorageHooks, "load", noted)
+    async with coordinated(clock) as coordinator:
+        view = ChartView(coordinator, wanted(["A/X", "B/X"], count=50))
+        first = looks = await view.look()
+        bazaar.instances[0].gone.add("B")
+        for _ in range(20):
+            clock.ms += 10 * MINUTE
+            read.clear()
+            looks = await view.look()
+            assert sum(read) <= 50 + 10
+            assert len(looks["A/X"].added) == 10
+        assert isinstance(looks["B/X"].error, MarketGoneError)
+        assert looks["B/X"].candles == first["B/X"].candles
+        bazaar.instances[0].gone.clear()
+        clock.ms += 10 * MINUTE
+        caught_up = await view.look()
+    assert opens(caught_up["A/X"].candles) == opens(caught_up["B/X"].candles)
+    assert len(caught_up["B/X"].candles) == 50
 
 
 # ── what cannot be asked ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -75,7 +75,9 @@ class ChartView:
         if fresh:
             looks |= self._take(await self._get(replace(self._request, symbols=fresh), eye))
         if again:
-            start = min(self._fronts[name] for name in again)
+            # However long a market cannot be asked, what the chart does not show any more is not read for it.
+            fronts = [self._fronts[name] for name in again]
+            start = max(min(fronts), self._oldest(max(fronts)))
             since = replace(self._request, symbols=again, start=start, count=None)
             looks |= self._take(await self._get(since, eye))
         if eye is not None:
@@ -111,10 +113,13 @@ class ChartView:
         start, end = map(to_ms, summary.time_range)
         unsure = [to_ms(since) for since, _ in (*summary.pending, *summary.missing)]
         self._fronts[name] = min(end, *unsure) if unsure else end
-        grid = self._coordinator.candles.kernel.provider(self._request.exchange).grid(self._request.timeframe)
-        oldest = grid.after(end - 1, 1 - (self._request.count or 1))
         before = seen.between(Span(ALL_TIME.start, start))
-        return CandleBatch.concat([before, new]).between(Span(oldest, ALL_TIME.end))
+        return CandleBatch.concat([before, new]).between(Span(self._oldest(end), ALL_TIME.end))
+
+    def _oldest(self, end: int) -> int:
+        """The first slot of a chart that ends there."""
+        grid = self._coordinator.candles.kernel.provider(self._request.exchange).grid(self._request.timeframe)
+        return grid.after(end - 1, 1 - (self._request.count or 1))
 
     # ── the candle that is still open ───────────────────────────────────────────────────────────────────────────────
 
