@@ -3,6 +3,7 @@
 import socket
 import socketserver
 import threading
+from contextlib import suppress
 from typing import Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -12,6 +13,8 @@ from candle_hookspecs import ConfigError
 
 _LOOK: Final = 0.05
 """Seconds until the thread sees that it shall end."""
+PATIENCE: Final = 30.0
+"""Seconds to wait for the request of one who has connected."""
 
 
 class Endpoint:
@@ -50,6 +53,13 @@ class Endpoint:
 
 
 class _Silent(WSGIRequestHandler):
+    timeout = PATIENCE
+
+    def handle(self) -> None:
+        """Answer; who asks nothing, or went away without a word, keeps no thread and no connection."""
+        with suppress(TimeoutError):
+            super().handle()
+
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing of each scrape."""
 
