@@ -75,15 +75,22 @@ def test_a_folder_that_lost_its_metadata_is_no_plugin(install: Install, tmp_path
         ("nosuch", "installed: "),
         ("nosuch", '`plugin = "ccxt"` under [providers.nosuch]'),
         ("nosuch", "stock exchanges come with candle-stocks"),
-        ("exampel", "did you mean 'example'"),
+        ("nosuch", "`pip install candle-nosuch`"),
     ],
 )
 def test_a_missing_plugin_comes_with_the_line_that_installs_it(install: Install, name: str, advice: str) -> None:
     install("candle-example", EXAMPLE)
     with pytest.raises(MissingPluginError) as caught:
         find_plugin(PluginKind.PROVIDER, name)
-    assert f"`pip install candle-{name}`" in str(caught.value)
     assert advice in str(caught.value)
+
+
+def test_a_misspelled_plugin_is_not_to_be_installed(install: Install) -> None:
+    install("candle-example", EXAMPLE)
+    with pytest.raises(MissingPluginError) as caught:
+        find_plugin(PluginKind.PROVIDER, "exampel")
+    assert "did you mean 'example'? Else `plugin = \"ccxt\"` under [providers.exampel]" in str(caught.value)
+    assert "pip install" not in str(caught.value)
 
 
 def test_nothing_installed_at_all() -> None:

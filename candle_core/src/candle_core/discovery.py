@@ -123,13 +123,13 @@ def find_plugin(kind: PluginKind, name: str, installed: Iterable[InstalledPlugin
         )
     if not claims:
         names = sorted({plugin.name for plugin in plugins})
-        near = difflib.get_close_matches(name, names, n=1)
-        advice = f"did you mean {near[0]!r}?" if near else f"installed: {', '.join(names) or 'none'}"
+        by_ccxt = f'`plugin = "ccxt"` under [providers.{name}] asks any exchange that ccxt knows, by candle-ccxt'
+        an_exchange = kind is PluginKind.PROVIDER and name != "ccxt"
+        if near := difflib.get_close_matches(name, names, n=1):  # what is misspelled is not to be installed
+            remedy = f"did you mean {near[0]!r}?{f' Else {by_ccxt}' if an_exchange else ''}"
+            raise MissingPluginError(f"no {kind} {name!r} is installed; {remedy}")
         remedy = f"`pip install candle-{name}` gets one, if somebody wrote it"
-        if kind is PluginKind.PROVIDER and not near and name != "ccxt":
-            remedy += (
-                f'; `plugin = "ccxt"` under [providers.{name}] asks any exchange that ccxt knows, by candle-ccxt; '
-                f"stock exchanges come with candle-stocks"
-            )
-        raise MissingPluginError(f"no {kind} {name!r} is installed ({advice}); {remedy}")
+        if an_exchange:
+            remedy += f"; {by_ccxt}; stock exchanges come with candle-stocks"
+        raise MissingPluginError(f"no {kind} {name!r} is installed (installed: {', '.join(names) or 'none'}); {remedy}")
     return claims[0]
