@@ -199,13 +199,17 @@ async def test_only_the_parts_that_are_wanted_are_asked_for(
         assert sorted(one.split(" ")[1].partition("?")[0] for one in sent) == paths
 
 
-async def test_futures_that_come_with_perpetuals_are_not_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("tradetypes", "pairs"), [(["SPOT", "FUTURE"], 1), (["FUTURE"], 0)])
+async def test_futures_that_come_with_perpetuals_are_not_left_out(
+    tmp_path: Path, tradetypes: list[str], pairs: int
+) -> None:
     """Bitget has no part of its own for them."""
     async with serving(lambda _: web.json_response({"code": "00000", "data": []})) as (url, sent):
-        provider = build(tmp_path, "bitget", url, tradetypes=["SPOT", "FUTURE"])
+        provider = build(tmp_path, "bitget", url, tradetypes=tradetypes)
         await provider.candle_markets(MarketQuery())
         await provider.candle_close()
-        assert any("/mix/market/contracts" in one for one in sent)
+        assert len([one for one in sent if "/mix/market/contracts" in one]) == 6
+        assert len(sent) == 6 + pairs
 
 
 # ── a part that is refused ──────────────────────────────────────────────────────────────────────────────────────────

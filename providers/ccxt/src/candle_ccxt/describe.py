@@ -40,7 +40,7 @@ NAMES: Final = 100
 EVERY: Final = 5_000
 """Markets in one call that is answered with all of a kind, whichever are named."""
 ALL_TICKERS: Final = frozenset(
-    ("bingx", "bitget", "bitstamp", "bitvavo", "bybit", "cryptocom", "gate", "htx", "kucoin", "mexc", "okx")
+    ("bingx", "bitget", "bitstamp", "bitvavo", "bybit", "cryptocom", "deepcoin", "gate", "htx", "kucoin", "mexc", "okx")
 )
 """Whose `fetch_tickers` names no market on the wire, as ccxt's source of them shows."""
 
@@ -100,7 +100,8 @@ def capabilities(
 
 def kinds(exchange: Any) -> frozenset[Kind]:
     """The kinds of market data that it has."""
-    return frozenset(kind for kind, name in _METHODS.items() if exchange.has.get(name))
+    names = {kind: (name, MANY.get(kind, name)) for kind, name in _METHODS.items()}
+    return frozenset(kind for kind, some in names.items() if any(exchange.has.get(name) for name in some))
 
 
 def batches(exchange: Any) -> dict[Kind, int]:
@@ -130,7 +131,10 @@ def tradetypes(exchange: Any) -> tuple[str, ...]:
 
 def listing_options(exchange: Any, tradetypes: tuple[str, ...]) -> dict[str, Any]:
     """The options with which a listing asks for the parts that are wanted, for no fees, and for no page again."""
-    found = {}
+    found: dict[str, Any] = {}
+    if exchange.id == "bitstamp":
+        # Its last listing would be told again for a second.
+        found["fetchMarkets"] = {"expires": -1}
     if parts := parts_of(exchange, tradetypes):
         told = exchange.options["fetchMarkets"]
         # Most name the parts that are asked for, HTX says of each whether it is.
@@ -151,6 +155,9 @@ def parts_of(exchange: Any, tradetypes: tuple[str, ...]) -> list[str]:
         flat = all(isinstance(asked, bool) for asked in parts.values())
         parts = [part for part, asked in parts.items() if asked] if flat else None
     found = {one: [part for part in parts or () if part in _LISTED[one]] for one in tradetypes}
+    if "FUTURE" in found and exchange.has.get("future"):
+        # Bitget has dated ones among its perpetuals.
+        found["FUTURE"] = found["FUTURE"] or [part for part in parts or () if part == "swap"]
     return list(dict.fromkeys(part for some in found.values() for part in some)) if all(found.values()) else []
 
 

@@ -29,7 +29,7 @@ PAUSE: Final = 10.0
 BAN: Final = 300.0
 """Seconds after a 418 that does not say how long it lasts. A request during a ban makes it longer."""
 
-_MISREAD: Final = (TypeError, KeyError, IndexError, AttributeError, ValueError, ArithmeticError)
+_MISREAD: Final = (TypeError, LookupError, AttributeError, ValueError, ArithmeticError)
 """What ccxt's parsers fail with when an answer has not the form that they were written for."""
 
 BY_NAME: Final[tuple[tuple[str, type[ProviderError]], ...]] = (
@@ -64,6 +64,21 @@ def translated(what: object) -> Iterator[None]:
         raise
     except _MISREAD as error:
         raise MalformedAnswerError(f"ccxt cannot read the answer to {what}: {type(error).__name__}: {error}") from error
+
+
+def is_misread(error: Exception) -> bool:
+    """Whether ccxt failed while it read an answer, and not because of what the exchange said or did not say."""
+    from ccxt.base.errors import BaseError
+
+    if isinstance(error, BaseError):
+        return "answer" not in vars(error)
+    return isinstance(error, _MISREAD) and not isinstance(error, CandleError)
+
+
+def unreadable(error: Exception, what: str) -> Exception:
+    """What an error of `is_misread` is. A bare one of ccxt's is its word for a row that lacks something."""
+    bare = type(error).__name__ == "ExchangeError"
+    return MalformedAnswerError(f"ccxt cannot read {what}: {error}") if bare else error
 
 
 def error_for(error: Exception, what: object) -> ProviderError:

@@ -1,15 +1,17 @@
 """ccxt's class of an exchange, made to ask at our gate and to tell what the wire really said."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from candle_ccxt.calls import CALL, Answer
+from candle_ccxt.listing import READING, LeftOut, one_by_one, readable
 from candle_hookspecs import Account, MalformedAnswerError, PluginContext, TransientError
 
 _cost: Final[ContextVar[float]] = ContextVar("candle_ccxt_cost", default=1.0)
@@ -32,9 +34,11 @@ def metered(base: type[Any], context: PluginContext) -> type[Any]:
 
         Attributes:
             most_at_once: what may be spent in one part.
+            left_out: of the last listing, as it cannot be read.
         """
 
         most_at_once = 1.0
+        left_out: Sequence[LeftOut] = ()
 
         def sign(self, *arguments: Any, **named: Any) -> Any:
             """Make the request of a route, with the keys at hand: a private one cannot be had without.
@@ -54,7 +58,13 @@ def metered(base: type[Any], context: PluginContext) -> type[Any]:
             self, path: str, api: Any = ("public",), method: str = "GET", params: Any = None, config: Any = None
         ) -> Any:
             """Send a request of ccxt's description; here its cost is known."""
-            params, config = params or {}, config or {}
+            ask = partial(self._ask, path, api, method, params or {}, config or {})
+            reading = READING.get()
+            if reading is not None and "margin" in api:
+                return {}  # what may be bought on credit is nobody's question
+            return await (reading.answer(f"{method} {api} {path} {params}", ask) if reading else ask())
+
+        async def _ask(self, path: str, api: Any, method: str, params: Any, config: Any) -> Any:
             cost = _cost.set(float(self.calculate_rate_limiter_cost(api, method, path, params, config)))
             page = _page.set(api[0].startswith("web"))
             try:
@@ -77,6 +87,23 @@ def metered(base: type[Any], context: PluginContext) -> type[Any]:
             if not isinstance(answer, (list, dict)) and not _page.get():
                 raise MalformedAnswerError(f"{_place(url)} did not answer in JSON: {str(answer)[:100]!r}")
             return answer
+
+        async def fetch_markets(self, params: Any = None) -> Any:
+            """The markets that can be read and have the names by which ccxt goes on to sort them."""
+            found, left_out = await readable(f"the markets of {self.id}", partial(super().fetch_markets, params or {}))
+            nameless = [one for one in found if not (one.get("id") and one.get("symbol"))]
+            if nameless and len(nameless) == len(found):
+                raise MalformedAnswerError(
+                    f"no market of {self.id} has an id and a symbol; the first: {str(nameless[0])[:300]}"
+                )
+            self.left_out = (*left_out, *(LeftOut(repr(one.get("info")), "no id or no symbol") for one in nameless))
+            for one in self.left_out:
+                context.logger.warning("left out of the markets of %s, as ccxt cannot read it: %s", self.id, one)
+            return [one for one in found if one.get("id") and one.get("symbol")]
+
+        def parse_markets(self, markets: Any) -> list[Any]:
+            """Those of these markets that can be read."""
+            return one_by_one(self.parse_market, self.to_array(markets))
 
         def on_rest_response(
             self, code: int, reason: str, url: str, method: str, response_headers: Mapping[str, str],

@@ -4,13 +4,15 @@ Its numbers are floats of the exchange's decimals. The shortest text of a float 
 long as that had no more than fifteen digits, so steps and bounds are exact.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 from candle_ccxt.describe import TRADETYPES
 from candle_hookspecs import MalformedAnswerError, Market, MarketStatus
 
+_log: Final = logging.getLogger("candle.ccxt")
 _OURS: Final = {name: ours for ours, name in TRADETYPES.items()}
 _EXTRA: Final = {"created": "created", "contractSize": "contract_size"}
 """ccxt's key → ours. How much a contract is: in coins of the base or, where it settles in that, in the quote."""
@@ -20,15 +22,27 @@ _TICK_SIZE: Final = 4
 
 
 def parse_all(found: Iterable[Mapping[str, Any]], exchange: str, mode: int) -> list[Market]:
-    """Those of ccxt's markets that are of our kinds and have a name of their own.
+    """Those of ccxt's markets that are of our kinds and have a name of their own. One that cannot be read is left out.
 
     Options and indices are not; nor is what has no pair yet (announced at OKX), or stands for another pair's prices
     under the exchange's name alone (synthetic at Kraken).
 
     Raises:
-        MalformedAnswerError: a market without an id, or a number that is none.
+        MalformedAnswerError: none can be read.
     """
-    return [parse(market, exchange, mode) for market in found if market.get("type") in _OURS and _has_a_pair(market)]
+    read: list[Market] = []
+    errors: list[MalformedAnswerError] = []
+    for market in found:
+        if market.get("type") in _OURS and _has_a_pair(market):
+            try:
+                read.append(parse(market, exchange, mode))
+            except MalformedAnswerError as error:
+                errors.append(error)
+    if errors and not read:
+        raise errors[0]
+    for left_out in errors:
+        _log.warning("left out of the markets of %s: %s", exchange, left_out)
+    return read
 
 
 def parse(market: Mapping[str, Any], exchange: str, mode: int) -> Market:
@@ -42,9 +56,9 @@ def parse(market: Mapping[str, Any], exchange: str, mode: int) -> Market:
     Raises:
         MalformedAnswerError: it has no id, or a number that is none.
     """
-    precision, limits = market["precision"], market["limits"]
     settle = market.get("settle") or ""
     try:
+        precision, limits = market["precision"], market["limits"]
         coins = _coins(market)
         return Market(
             archetype="CRYPTO",
@@ -67,8 +81,10 @@ def parse(market: Mapping[str, Any], exchange: str, mode: int) -> Market:
             # When an entry was made is not when the market began to trade: candles may be older. So it proves nothing.
             extra={name: str(market[key]) for key, name in _EXTRA.items() if market.get(key)},
         )
-    except InvalidOperation as error:
-        raise MalformedAnswerError(f"the market {market.get('symbol')!r} has a number that is none") from error
+    except (ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
+        raise MalformedAnswerError(
+            f"the market {market.get('symbol')!r} has something that cannot be read: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _contract(market: Mapping[str, Any]) -> str:

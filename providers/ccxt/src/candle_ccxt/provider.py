@@ -161,7 +161,7 @@ class CcxtProvider:
         exchange, listed = self._site.open, self._site.listed(request)
         names = [market.ccxt_symbol for market in listed]
         with self._site.asked(request, prepaid, exact=True) as call:
-            if len(names) == 1:
+            if len(names) == 1 and exchange.has.get("fetchTicker"):
                 found = {names[0]: await exchange.fetch_ticker(names[0])}
             else:
                 found = await exchange.fetch_tickers(names)

@@ -15,6 +15,7 @@ from candle_hookspecs import (
     AuthenticationError,
     BadRequestError,
     FetchRequest,
+    MalformedAnswerError,
     Market,
     MarketGoneError,
     PluginContext,
@@ -132,7 +133,7 @@ class Site:
         """The markets of the last listing.
 
         Raises:
-            MalformedAnswerError: one of them cannot be read.
+            MalformedAnswerError: none of them can be read.
         """
         if self._read_from is not self.ccxt.markets:
             read = parse_all(self.ccxt.markets.values(), self._context.name.upper(), int(self.ccxt.precisionMode))
@@ -144,10 +145,17 @@ class Site:
 
         Raises:
             MarketGoneError: none of them is.
+            MalformedAnswerError: the first of them is among what could not be read of the listing.
         """
         kept = self._found(request)
         if not kept:
             gone = request.markets[0]
+            # Of a market that could not be read it is not known whether it is gone.
+            for left_out in self.ccxt.left_out:
+                if gone.native_id in left_out.row:
+                    raise MalformedAnswerError(
+                        f"{self.name} lists {gone.ccxt_symbol!r} as ccxt cannot read it: {left_out}"
+                    )
             raise MarketGoneError(
                 f"{self.name} lists no {gone.ccxt_symbol!r} that is {gone.native_id!r} (any more); what is stored stays"
             )
