@@ -122,14 +122,18 @@ async def test_it_stops_when_cancelled_and_may_be_repeated(
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candle_files, "_BLOCK", 1 << 14)  # so that dozens of blocks are little beside these files
 
-    def imported(rows: int) -> None:
-        file = tmp_path / f"{rows}.csv"
+    files = {}
+    for rows in (1_000, 20_000, 80_000):
+        files[rows] = tmp_path / f"{rows}.csv"
         times = np.arange(rows, dtype=np.int64) * MINUTE + to_ms("2020-01-01")
         table = np.column_stack([times, *np.broadcast_to([[1], [3], [1], [2], [5]], (5, rows))])
-        np.savetxt(file, table, fmt="%d", delimiter=",", header="time,open,high,low,close,volume", comments="")
-        with candle_core.blocking.open({"storage": {"path": f"{file}.sqlite3"}}) as candles:
-            done = candles.import_candles(file, "BTC/USDT", "1m", exchange="BINANCE", tradetype="SPOT", offline=True)
-        assert done.rows == rows
+        header = "time,open,high,low,close,volume"
+        np.savetxt(files[rows], table, fmt="%d", delimiter=",", header=header, comments="")
+
+    def imported(rows: int) -> None:
+        with candle_core.blocking.open({"storage": {"path": f"{files[rows]}.sqlite3"}}) as candles:
+            options: dict[str, Any] = {"exchange": "BINANCE", "tradetype": "SPOT", "offline": True}
+            assert candles.import_candles(files[rows], "BTC/USDT", "1m", **options).rows == rows
 
     imported(1_000)  # what is loaded once is loaded
     few, many = (peaks(partial(imported, rows)) for rows in (20_000, 80_000))
