@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candle_core.coverage import Known, count_slots, count_slots_of_each, with_slots
+from candle_core.coverage import Known, count_slots, count_slots_of_each, repeated, with_slots
 from candle_core.sessions import SessionGrid
 from candle_core.spans import Spans
 from candle_core.timeframes import EvenGrid, Grid
@@ -68,3 +68,15 @@ def test_stretches_without_a_slot_do_not_count(some: Spans, step: int, origin: i
 )
 def test_sets_are_counted_together_as_they_are_alone(sets: list[Spans], grid: Grid) -> None:
     assert count_slots_of_each(sets, grid) == [count_slots(one, grid) for one in sets]
+
+
+@given(st.lists(facts, max_size=10), st.integers(0, 10))
+def test_facts_that_could_be_one(known: list[Coverage], before: int) -> None:
+    """As many as there are more than stretches of moments without a break, kind by kind; both ends count as touched."""
+    old = [fact for fact in known if fact.answered_at < before]
+    stretches = 0
+    for kind in {(fact.source, fact.state) for fact in old}:
+        alike = [fact.span for fact in old if (fact.source, fact.state) == kind]
+        held = {twice / 2 for span in alike for twice in range(2 * span.start, 2 * span.end + 1)}
+        stretches += sum(moment - 0.5 not in held for moment in held)
+    assert repeated(sorted(known, key=lambda fact: fact.span.start), before) == len(old) - stretches

@@ -57,6 +57,23 @@ class Known:
         return with_slots(Spans((span,)) - self.covered, grid)
 
 
+def repeated(facts: Iterable[Coverage], before: int) -> int:
+    """How many facts could be one with an earlier one: of one source, state and evidence, and touching it.
+
+    Args:
+        facts: of one symbol, in the order of their spans.
+        before: only those that were answered before this moment (UTC ms).
+    """
+    count = 0
+    reach: dict[tuple[str, CoverageState, Evidence], int] = {}
+    for fact in facts:
+        if fact.answered_at < before:
+            kind, span = (fact.source, fact.state, fact.evidence), fact.span
+            count += span.start <= reach.get(kind, span.start - 1)
+            reach[kind] = max(span.end, reach.get(kind, span.end))
+    return count
+
+
 def _all_of(sets: Iterable[Spans]) -> Spans:
     common: Spans | None = None
     for spans in sets:

@@ -1,10 +1,15 @@
 """What an exchange lists: registered at once, and collected through one buffer."""
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from candle_core.update import run as running
 from candle_hookspecs import (
+    IN_FLIGHT,
     BadInputError,
     MarketStatus,
     StorageFullError,
@@ -196,3 +201,24 @@ async def test_states_of_each_symbol(opened: Any, exchange: Any) -> None:
     last = seen[-1]
     assert (last.cause, last.total_symbols, last.done_symbols, last.failed_symbols) == ("no", 2, 1, 1)
     assert (last.total_rows, last.requests) == (150, 3)
+
+
+async def test_runs_that_are_over_before_upkeep_is_due_let_no_facts_pile_up(
+    opened: Any, exchange: Any, clock: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a cron job's are: each adds a fact of every symbol that touches the one before."""
+    monkeypatch.setattr(running, "CROWDED", 5)
+    first = clock.ms // 60_000 * 60_000 - 60_000
+    exchange.list("BTC", "ETH", life=(first, 2**53), listed=first)
+    counts = []
+    for _ in range(30):
+        clock.ms += 600_000
+        async with opened() as (candles, _):
+            result = await candles.active_update("CRYPTO", "FAIR", "SPOT", timeframes=["1m"])
+            assert len(result.success_symbols) == 2
+        with closing(sqlite3.connect(tmp_path / "candles.sqlite3")) as database:
+            counts += database.execute("SELECT count(*) FROM coverage").fetchone()
+    in_flight = IN_FLIGHT // 600_000 + 1
+    assert max(counts) <= 2 * (in_flight + 1 + 5 + 1)
+    assert counts[:10] == list(range(2, 22, 2)), "there is nothing to unite yet"
+    assert exchange.asked().count("BTC") == 30, "nothing of what is known was lost"

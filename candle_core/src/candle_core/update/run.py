@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from candle_core.collect import horizon
-from candle_core.coverage import Known
+from candle_core.coverage import Known, repeated
 from candle_core.kernel import Kernel
 from candle_core.pipeline import Pipeline, first_error
 from candle_core.provider import Provider
@@ -18,8 +18,10 @@ from candle_core.update.account import Account, ProgressCallback
 from candle_core.update.buffer import RowBuffer
 from candle_core.update.due import GONE, Due, Reach, due, gone, returned
 from candle_hookspecs import (
+    IN_FLIGHT,
     AuthenticationError,
     CandleError,
+    MaintenanceTask,
     MalformedAnswerError,
     Market,
     MarketGoneError,
@@ -38,6 +40,9 @@ Begin = Callable[[SymbolRecord, Grid], int]
 
 SUSPICIOUS: Final = 3
 """Symbols in a row that could not be reached, after which the exchange is asked whether it is there at all."""
+CROWDED: Final = 100
+"""Facts of each symbol that could be one, after which they are united without waiting for the time of upkeep: of many
+short runs, none is there when it comes."""
 _BREATH: Final = 500
 """Symbols after which others get their turn while a run is planned."""
 _WHOLE_EXCHANGE: Final = (RateLimitedError, AuthenticationError)
@@ -100,11 +105,17 @@ class Update:
             raise first_error(errors) from None
         finally:
             await self.buffer.drain()
+        self._tidy([record for found in records.values() for record in found])
         result = self.account.result(self.buffer.receipt, time.perf_counter() - began)
         await self._kernel.emit(
             "update.finished", rows=result.total_rows, requests=result.requests, failed=len(result.failed_symbols)
         )
         return result
+
+    def _tidy(self, records: Sequence[SymbolRecord]) -> None:
+        before = self._kernel.clock.now() - IN_FLIGHT
+        if sum(repeated(record.coverage or (), before) for record in records) > CROWDED * len(records):
+            self._kernel.schedules[""].hasten(MaintenanceTask.COMPACT)
 
     # ── one exchange ────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -25,7 +25,7 @@ class Schedule:
         }
         self._seen = dict.fromkeys(self._intervals, 0)  # transactions at the last time
         self._timers: dict[MaintenanceTask, asyncio.TimerHandle] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[MaintenanceTask, asyncio.Task[None]] = {}
         self.last: dict[MaintenanceTask, datetime] = {}
         """When a task was last done, by the machine's clock."""
 
@@ -45,7 +45,12 @@ class Schedule:
             timer.cancel()
         self._timers.clear()
         if self._running:
-            await asyncio.wait(self._running)
+            await asyncio.wait(self._running.values())
+
+    def hasten(self, task: MaintenanceTask) -> None:
+        """Begin a task now, and set its timer anew; one that is under way is enough."""
+        self._timers[task].cancel()
+        self._begin(task)
 
     def _set(self, task: MaintenanceTask) -> None:
         self._timers[task] = asyncio.get_running_loop().call_later(self._intervals[task], self._begin, task)
@@ -53,12 +58,11 @@ class Schedule:
     def _begin(self, task: MaintenanceTask) -> None:
         self._set(task)
         written = self._writer.totals.works
-        if written == self._seen[task]:
+        if written == self._seen[task] or task in self._running:
             return
         self._seen[task] = written
-        running = asyncio.create_task(self._run(task), name=f"candle-{task.value}")
-        self._running.add(running)
-        running.add_done_callback(self._running.discard)
+        running = self._running[task] = asyncio.create_task(self._run(task), name=f"candle-{task.value}")
+        running.add_done_callback(lambda _: self._running.pop(task))
 
     async def _run(self, task: MaintenanceTask) -> None:
         try:
