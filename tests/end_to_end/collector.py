@@ -1,40 +1,75 @@
-"""A process that collects, by the clock of a sandbox that runs fast: ``python -m tests.end_to_end.collector …``.
+"""A process that shares a limit with others: ``python -m tests.end_to_end.collector '{…}'``.
 
-Its clock is set by two readings that the parent took at one moment: of the sandbox's clock, and of the machine's
-monotonic one, which all processes share. It is told how much weight a minute the sandbox allows, which is less than
-Binance does.
+It is told as JSON: `url` and `weight`, the exchange and what that allows in a minute, which is less than Binance does;
+`database`, `start`, `end`: what to collect and where to; `clock`, the file that tells the time; `skew`, milliseconds by
+which its clock is off, which its libraries see as well; `redis`, where it counts, or nothing.
 """
 
 import asyncio
+import json
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import candle_core
-from candle_core.budget import tally
+from candle_core.budget import distant, shared, tally
 from candle_hookspecs import LimitFeedback
-from tests.end_to_end.clocks import FastClock
+from candle_redis import budget
+from tests.end_to_end.sharing import Hands
 from tests.end_to_end.world import tables
 
-LEASE = tally.LEASE
+PATIENCE = 120.0
 
 
-class CommonClock(FastClock):
-    """Runs from a reading of the monotonic clock, wherever that was taken."""
+class CommonClock:
+    """The one in a file, so many milliseconds off. Who sleeps looks again after as long by the machine's own clock."""
 
-    def __init__(self, moment: int, factor: float, began: float) -> None:
-        super().__init__(moment, factor)
-        self._began = began
-        # For five seconds of ours one is believed to have requests under way, as at any other speed.
-        tally.LEASE = int(LEASE * factor)  # type: ignore[misc]
+    def __init__(self, file: Path, skew: int) -> None:
+        self._hands, self._skew = Hands(file), skew
+
+    def now(self) -> int:
+        return self._hands.read() + self._skew
+
+    async def sleep(self, seconds: float) -> None:
+        wake, until = self.now() + seconds * 1000, time.monotonic() + seconds
+        while self.now() < wake and time.monotonic() < until:  # noqa: ASYNC110 - another process moves it on
+            await asyncio.sleep(0.005)
 
 
-async def collect(url: str, path: Path, clock: CommonClock, weight: float, start: str, end: str) -> None:
-    async with candle_core.open(tables(url, path), clock=clock) as candles:
-        candles._kernel.provider("binance").budget.observe(LimitFeedback(amounts={"weight": weight}))
-        await candles.collect_candles_only("BTC/USDT", "1m", start=start, end=end)
+def be_patient() -> None:
+    """Take no file and no Redis for gone that is merely slow, on a machine that may stop for a while."""
+    shared._PATIENCE = shared._OPENING = PATIENCE  # type: ignore[misc]
+    distant.SLOW = budget._GREETING = PATIENCE  # type: ignore[misc]
+
+
+def with_redis(redis: str) -> dict[str, Any]:
+    """What stands in the configuration of who counts there."""
+    if not redis:
+        return {}
+    return {
+        "budget": {"backend": "redis"},
+        "extensions": {"redis": {"url": redis, "timeout": PATIENCE, "budget_timeout": PATIENCE}},
+    }
+
+
+def be_off(milliseconds: int) -> None:
+    """Let the machine's clock be wrong."""
+    true_time = time.time_ns
+    time.time_ns = lambda: true_time() + milliseconds * 1_000_000
+
+
+async def collect(told: dict[str, Any]) -> None:
+    clock = CommonClock(Path(told["clock"]), told["skew"])
+    tally.LEASE = 100_000  # type: ignore[misc]  # five seconds, at the speed at which the clock goes at most
+    configured = tables(told["url"], Path(told["database"])) | with_redis(told["redis"])
+    async with candle_core.open(configured, clock=clock) as candles:
+        candles._kernel.provider("binance").budget.observe(LimitFeedback(amounts={"weight": told["weight"]}))
+        await candles.collect_candles_only("BTC/USDT", "1s", start=told["start"], end=told["end"])
 
 
 if __name__ == "__main__":
-    url, path, moment, factor, began, weight, start, end = sys.argv[1:]
-    common = CommonClock(int(moment), float(factor), float(began))
-    asyncio.run(collect(url, Path(path), common, float(weight), start, end))
+    told = json.loads(sys.argv[1])
+    be_patient()
+    be_off(told["skew"])
+    asyncio.run(collect(told))

@@ -20,7 +20,7 @@ def delayed(url: str, least: float, most: float) -> Iterator[str]:
     opened: SimpleQueue[Stop] = SimpleQueue()
     thread = threading.Thread(target=lambda: asyncio.run(_serve(url, least, most, opened)))
     thread.start()
-    port, loop, stop = opened.get(timeout=60)
+    port, loop, stop = opened.get(timeout=120)
     try:
         yield f"http://127.0.0.1:{port}"
     finally:

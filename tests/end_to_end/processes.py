@@ -22,7 +22,7 @@ def end_after(
     world: World, process: "subprocess.Popen[str]", requests: int, delay: float, number: signal.Signals
 ) -> None:
     """Send a signal `delay` seconds after so many history requests were seen (or when the process has ended)."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while len(world.asked()) < requests and process.poll() is None:
         assert time.monotonic() < deadline, f"{requests} requests were never made"
         time.sleep(0.001)
@@ -32,7 +32,7 @@ def end_after(
 
 def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
     """Exit code, standard output, standard error."""
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     return process.returncode, out, err
 
 

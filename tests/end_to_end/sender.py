@@ -1,9 +1,9 @@
 """A process that collects at real speed from a given moment on: ``python -m tests.end_to_end.sender '{…}'``.
 
-It is told as JSON: `url`, `exchange`, `symbol`, `database`; `months` of 2023, which it collects all at once; `weight`,
-what the exchange allows if not its usual amount; `redis`, where it counts, or nothing; `skew`, milliseconds that its
-clock is off. It says when it is ready to ask, and reads a moment of the monotonic clock, which all processes share: by
-then it knows market and clock, and then it begins.
+It is told as JSON, as `tests.end_to_end.collector` is: `url`, `exchange`, `symbol`, `database`; `months` of 2023, which
+it collects all at once; `weight`, what the exchange allows if not its usual amount; `redis`, where it counts, or
+nothing; `skew`, milliseconds that its clock is off. It says when it is ready to ask, and reads a moment of the
+monotonic clock, which all processes share: by then it knows market and clock, and then it begins.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from typing import Any
 
 import candle_core
 from candle_hookspecs import LimitFeedback
+from tests.end_to_end.collector import be_off, be_patient, with_redis
 
 
 def tables(told: dict[str, Any]) -> dict[str, Any]:
@@ -22,9 +23,7 @@ def tables(told: dict[str, Any]) -> dict[str, Any]:
         "storage": {"path": told["database"]},
         "providers": {told["exchange"]: {"rest_url": told["url"]}},
     }
-    if not told["redis"]:
-        return common
-    return {**common, "budget": {"backend": "redis"}, "extensions": {"redis": {"url": told["redis"]}}}
+    return common | with_redis(told["redis"])
 
 
 async def send(told: dict[str, Any]) -> None:
@@ -44,6 +43,6 @@ async def send(told: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     told = json.loads(sys.argv[1])
-    true_time = time.time_ns
-    time.time_ns = lambda: true_time() + told["skew"] * 1_000_000
+    be_patient()
+    be_off(told["skew"])
     asyncio.run(send(told))

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -18,10 +19,10 @@ START = "2024-01-01"
 END = after(START, 2_500)
 
 
-def collect_and_load(world: World) -> CandleBatch:
+def collect_and_load(world: World, tell: Callable[[CollectionProgress], None] | None = None) -> CandleBatch:
     """What a script does."""
     with blocking.open(tables(world.sandbox.url, world.path)) as candles:
-        summary = candles.collect_candles_only("BTC/USDT", "1m", start=START, end=END)
+        summary = candles.collect_candles_only("BTC/USDT", "1m", start=START, end=END, progress_callback=tell)
         assert summary.complete
         assert candles.slots("BTC/USDT", "1m", start=START, end=END).filled == 2_500
         return candles.load("BTC/USDT", "1m", start=START, end=END)
@@ -41,19 +42,18 @@ async def test_inside_a_running_loop(make_world: MakeWorld) -> None:
 
 
 async def test_in_a_thread_beside_a_running_loop(make_world: MakeWorld) -> None:
-    world = make_world()
-    ticks = 0
+    """The collection goes on each time that the loop has answered it: so both run."""
+    world, loop = make_world(), asyncio.get_running_loop()
+    answers: list[int] = []
 
-    async def tick() -> None:
-        nonlocal ticks
-        while True:
-            ticks += 1
-            await asyncio.sleep(0.005)
+    async def tick(number: int) -> None:
+        answers.append(number)
 
-    ticking = asyncio.create_task(tick())
-    batch = await asyncio.to_thread(collect_and_load, world)
-    ticking.cancel()
-    assert ticks > 5
+    def ask(progress: CollectionProgress) -> None:
+        asyncio.run_coroutine_threadsafe(tick(progress.covered_slots), loop).result(timeout=120)
+
+    batch = await asyncio.to_thread(collect_and_load, world, ask)
+    assert answers[-1] == 2_500
     assert_equal(batch.columns(), world.truth(START, END))
 
 
@@ -78,7 +78,7 @@ def test_several_threads_share_one_manager(make_world: MakeWorld) -> None:
             threads.submit(candles.collect_candles_only, "BTC/USDT", timeframe, start=START, end=END)
             for timeframe in timeframes
         ]
-        assert all(job.result(timeout=30).complete for job in jobs)
+        assert all(job.result(timeout=120).complete for job in jobs)
     for timeframe in timeframes:
         world.assert_complete(START, END, timeframe=timeframe)
 

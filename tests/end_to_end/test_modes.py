@@ -120,7 +120,7 @@ async def test_without_back_pressure_it_runs_ahead(make_world: MakeWorld) -> Non
     async with world.open() as candles:
         stream = candles.stream_candles("BTC/USDT", "1m", start=START, end=at(20_000), config=config)
         await anext(stream)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while len(world.asked()) < 20:  # noqa: ASYNC110 - the sandbox runs on another loop
                 await asyncio.sleep(0.02)
         await stream.aclose()

@@ -21,7 +21,7 @@ from candle_testkit.redis import running
 from candle_testkit.sandbox import Limits, MarketConfig, Request, Sandbox, SandboxConfig
 from tests.end_to_end.latency import delayed
 from tests.end_to_end.sharing import MINUTE, ROOT
-from tests.end_to_end.test_machines import SKEWS
+from tests.end_to_end.test_shared_budget import SKEWS
 from tests.end_to_end.world import KLINES, bitcoin
 
 pytestmark = pytest.mark.slow

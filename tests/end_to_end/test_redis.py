@@ -37,7 +37,7 @@ class Machine:
         folder.mkdir()
         self.file = write_toml(sandbox.url, folder / "candles.sqlite3")
         with self.file.open("a") as toml:
-            toml.write('[cache]\nbackend = "redis"\n[extensions.redis]\nurl = { env = "REDIS_URL" }\n')
+            toml.write('[cache]\nbackend = "redis"\n[extensions.redis]\nurl = { env = "REDIS_URL" }\ntimeout = 60.0\n')
         self.environment = {**os.environ, "CANDLE_CACHE_DIR": str(folder / "cache"), "REDIS_URL": redis.url}
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
@@ -50,7 +50,7 @@ class Machine:
 
 
 def answer(process: "subprocess.Popen[str]") -> Any:
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     return json.loads(out)
 

@@ -106,7 +106,7 @@ def test_a_process_that_keeps_seconds_fresh(make_world: MakeWorld, number: signa
             lines.append(json.loads(process.stdout.readline()))
         lines.append(json.loads(process.stdout.readline()))
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=120)
     assert "Traceback" not in err
     assert "of 1s passed during this run" in err
     assert err.count("candle: CRYPTO-BINANCE-SPOT-BTC-USDT-1s: ") == 1

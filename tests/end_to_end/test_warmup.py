@@ -244,17 +244,17 @@ async def test_each_fails_alone_and_what_it_listed_before_goes_on_to_answer(
     async with candle_core.open(configured()) as candles:
         assert (await candles.warm_up()).success
     sandbox.faults.script("status", 99, path="/v1/market/all", status=401)
-    sandbox.faults.script("slow", 99, path="/0/public/AssetPairs", seconds=30.0)
+    sandbox.faults.script("slow", 99, path="/0/public/AssetPairs", seconds=600.0)
     async with candle_core.open(configured(second=DOWN)) as candles:
         assert isinstance(candles, candle_core.Candles)
-        result = await candles.warm_up(force=True, timeout=4.0)
+        result = await candles.warm_up(force=True, timeout=8.0)
         found = result.as_dict()
         assert (found["success"], found["refreshed_exchanges"]) == (False, ["binance"])
         details = found["exchange_details"]
         assert {name: one.get("error_type") for name, one in details.items()} == {
             "binance": None, "upbit": "AuthenticationError", "kraken": "TransientError", "second": "TransientError",
         }  # fmt: skip
-        for name, words in (("upbit", "401"), ("kraken", "did not answer within 4 s"), ("second", "127.0.0.1:9")):
+        for name, words in (("upbit", "401"), ("kraken", "did not answer within 8 s"), ("second", "127.0.0.1:9")):
             assert words in details[name]["error"]
             assert (details[name]["stale"], details[name]["cached"], details[name]["market_count"]) == (True, True, 5)
         sandbox.ledger.clear()
