@@ -48,9 +48,9 @@ from .conftest import Install
 
 MINUTE = 60_000
 BEGIN = 1_704_067_200_000  # 2024-01-01
-CHUNK = 4_000
+CHUNK = 3_000
 """Candles that are copied at once; fewer than usually, so that there are several such pieces in little time."""
-ROWS = 2 * CHUNK + 5_000
+ROWS = 2 * CHUNK + 1_500
 SYMBOLS = [Symbol("CRYPTO", "ONE", "SPOT", base, "USDT", "1m") for base in ("BTC", "ETH")]
 MOMENTS = [BEGIN + day * 86_400_000 for day in (30, 31, 32, 33)]
 
@@ -277,7 +277,7 @@ def execute(file: Path, *statements: str) -> None:
 async def test_a_row_that_was_spoiled_is_named_and_left(opened: Open, tmp_path: Path) -> None:
     source, target = await opened("source", filled=True), await opened("target")
     await source.copy_to(target)
-    moment = BEGIN + 12_345 * MINUTE
+    moment = BEGIN + 7_345 * MINUTE
     execute(tmp_path / "target.sqlite3", f"UPDATE candles SET close = 0.5 WHERE symbol_id = 1 AND open_time = {moment}")
     for _ in range(2):
         summary = await source.copy_to(target)
@@ -296,7 +296,7 @@ async def test_a_row_that_was_lost_is_brought_back(opened: Open, tmp_path: Path)
     await source.copy_to(target)
     execute(
         tmp_path / "target.sqlite3",
-        f"DELETE FROM candles WHERE symbol_id = 1 AND open_time = {BEGIN + 12_345 * MINUTE}",
+        f"DELETE FROM candles WHERE symbol_id = 1 AND open_time = {BEGIN + 7_345 * MINUTE}",
     )
     summary = await source.copy_to(target)
     assert [(one.copied, one.state) for one in summary.symbols] == [(1, CopyState.COPIED), (0, CopyState.COPIED)]
