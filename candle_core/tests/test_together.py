@@ -109,14 +109,23 @@ async def test_among_many_one_that_is_not_stored_is_made(
     assert list(frame.batches.values()) == alone
 
 
-async def test_what_is_complete_is_looked_at_once(
+async def test_nothing_is_looked_at_twice(
     config: dict[str, Any], exchange: Any, clock: Any, asked: Counter[str]
 ) -> None:
     async with candle_core.open(config, clock=clock) as candles:
         first = await candles.collect_candles_only("BTC/USDT", "1m", **FAKE, **HOURS)
         asked.clear()
         again = await candles.collect_candles_only("BTC/USDT", "1m", **FAKE, **HOURS)
-    assert +asked == {"candle_symbols": 1, "candle_coverage": 1, "candle_count": 1}
+        collected = Counter(asked)
+        asked.clear()
+        batch = await candles.get_candles("BTC/USDT", "1m", **FAKE, **HOURS)
+        read = Counter(asked)
+        asked.clear()
+        await candles.plan_collection("BTC/USDT", "1m", **FAKE, start="2023-11-01", end="2023-11-02")
+    assert collected == {"candle_symbols": 1, "candle_coverage": 1, "candle_count": 1}
+    assert read == {"candle_symbols": 1, "candle_coverage": 1, "candle_load": 1}
+    assert +asked == {"candle_symbols": 1, "candle_coverage": 1}
+    assert len(batch) == 180
     assert (first.collected_count, first.db_records_count) == (180, 180)
     assert (again.collected_count, again.db_records_count) == (180, 180)
     assert (again.api_calls_made, again.complete) == (0, True)

@@ -11,6 +11,7 @@ from candle_core.kernel import Kernel
 from candle_core.pipeline import Pipeline, Throttle, read_facts
 from candle_core.provider import Provider
 from candle_core.ranges import Bounds
+from candle_core.reading import read_all
 from candle_core.retry import with_retries
 from candle_core.spans import Spans
 from candle_core.symbols import Catalogue
@@ -211,6 +212,21 @@ async def collect(
     collection.report_to(callback)
     await collection.pipeline.run()
     return await collection.summary()
+
+
+async def collect_and_read(kernel: Kernel, writer: Writer, task: Task) -> CandleBatch:
+    """Fetch what is missing of a task, commit it, and read all of it.
+
+    Raises:
+        ProviderError, StorageError: what was committed stays.
+    """
+    if task.span is None:
+        return CandleBatch.empty()
+    collection = await Collection.begin(kernel, writer, task)
+    await collection.pipeline.run()
+    batch = await read_all(kernel.storage(), LoadRead(symbol=task.record.symbol, span=task.span))
+    await collection.summary(batch)  # which is told to the extensions
+    return batch
 
 
 async def _look(kernel: Kernel, record: SymbolRecord, provider: Provider, span: Span) -> Known:

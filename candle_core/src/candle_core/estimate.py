@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from candle_core.collect import horizon
-from candle_core.coverage import Known, count_slots, slot_ranges, with_slots
+from candle_core.coverage import Known, count_slots, slot_ranges
 from candle_core.kernel import Kernel
 from candle_core.pipeline import Pipeline, read_facts
 from candle_core.plan import Window, WorkList
@@ -58,19 +58,21 @@ async def estimate_of(
     provider = kernel.provider(symbol.exchange)
     grid = await provider.open_grid(symbol.timeframe)
 
-    async def covered(span: Span) -> Spans:
+    async def look(span: Span) -> Known:
         facts: Sequence[Coverage] = ()
         if record is not None and not refetch:
             facts = await read_facts(kernel, record, span) if record.coverage is None else record.coverage
-        return Known.of(facts, Pipeline.sources(provider)).covered & Spans((span,))
+        return Known.of(facts, Pipeline.sources(provider))
 
     span = bounds.closed
-    if span is None or with_slots(Spans((span,)) - await covered(span), grid):
+    known = None if span is None else await look(span)
+    if span is None or known is None or known.lacking(span, grid):
         span = bounds.span(grid, await horizon(kernel, provider, grid))
     if span is None:
         now = to_datetime(kernel.clock.now())
         return CollectionPlan(symbol=symbol, time_range=(now, now), wanted=0, already_covered=0, asked=0)
-    return await _plan(symbol, market, provider, grid, span, await covered(span))
+    known = known or await look(span)
+    return await _plan(symbol, market, provider, grid, span, known.covered & Spans((span,)))
 
 
 async def _plan(

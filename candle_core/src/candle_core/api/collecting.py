@@ -7,17 +7,16 @@ from os import PathLike
 from pathlib import Path
 
 from candle_core.api.base import Base
-from candle_core.collect import ProgressCallback, collect, find_task
+from candle_core.collect import ProgressCallback, collect, collect_and_read, find_task
 from candle_core.importing import Import, ImportCallback, query_for
 from candle_core.ranges import Bounds
-from candle_core.reading import CHUNK_ROWS, read_all
+from candle_core.reading import CHUNK_ROWS
 from candle_core.streaming import stream
 from candle_hookspecs import (
     CandleBatch,
     CollectionConfig,
     CollectionSummary,
     ImportSummary,
-    LoadRead,
     MemoryLimitError,
     Moment,
     StreamingConfig,
@@ -100,8 +99,7 @@ class Collecting(Base):
         if _too_many(task.grid.count(task.span), config or CollectionConfig()):
             chunks = stream(self._kernel, self._kernel.writer(), task, StreamingConfig(chunk_yield_size=CHUNK_ROWS))
             return CandleBatch.concat([chunk async for chunk, _ in chunks])
-        await collect(self._kernel, self._kernel.writer(), task)
-        return await read_all(self._kernel.storage(), LoadRead(symbol=task.record.symbol, span=task.span))
+        return await collect_and_read(self._kernel, self._kernel.writer(), task)
 
     async def stream_candles(
         self,
