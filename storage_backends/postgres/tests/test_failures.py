@@ -173,6 +173,16 @@ def test_a_role_that_may_only_read(as_user: Callable[[str], str], storage: Postg
     assert storage.candle_count(LoadRead(symbol=SYMBOL)) == 3
 
 
+def test_a_role_that_may_write_but_makes_no_tables(
+    as_user: Callable[[str], str], storage: PostgresStorage, at: At
+) -> None:
+    rights = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {0}"
+    guest = at(as_user(f"{rights}; GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {{0}}"))
+    register(guest)
+    guest.candle_save(SaveWrite(answers=(answer(candles(range(3))),)))
+    assert storage.candle_load(LoadRead(symbol=SYMBOL)) == candles(range(3))
+
+
 def test_a_role_that_may_not_read(as_user: Callable[[str], str], at: At) -> None:
     with pytest.raises(StorageUnavailableError, match=r"may not be read by this role.*GRANT"):
         look(at(as_user("")))

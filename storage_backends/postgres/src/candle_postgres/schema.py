@@ -23,7 +23,8 @@ def prepare(connection: Connection, migrations: Sequence[Migration], place: str)
     Raises:
         StorageSchemaError: not a candle database, or one of a newer program.
     """
-    upgrade(connection, migrations, place)
+    if not upgrade(connection, migrations, place):
+        return
     for number, name in enumerate(PARTITIONS):
         connection.exec_driver_sql(
             f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {candles.name} "

@@ -86,15 +86,18 @@ def needs_upgrade(version: int, migrations: Sequence[Migration], place: str) -> 
     return version < newest
 
 
-def upgrade(connection: Connection, migrations: Sequence[Migration], place: str) -> None:
+def upgrade(connection: Connection, migrations: Sequence[Migration], place: str) -> bool:
     """Take the steps that are missing, inside the caller's transaction, which keeps other writers out.
+
+    Returns:
+        Whether any was.
 
     Raises:
         StorageSchemaError: not a candle database, or one of a newer program.
     """
     version = stored_version(connection, place)
     if not needs_upgrade(version, migrations, place):
-        return
+        return False
     for step in migrations:
         if step.version > version:
             step.apply(connection)
@@ -103,3 +106,4 @@ def upgrade(connection: Connection, migrations: Sequence[Migration], place: str)
         connection.execute(update(meta).where(meta.c.key == _VERSION).values(value=newest))
     else:
         connection.execute(insert(meta).values(key=_VERSION, value=newest))
+    return True
