@@ -1,16 +1,19 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from pydantic import SecretStr
 
 from candle_hookspecs import Registration
 from candle_postgres import PostgresStorage
 from candle_testkit.context import make_context
 from candle_testkit.contracts.storage.harness import BTC
-from storage_backends.postgres.tests.server import any_server, create_database, drop_database
+from storage_backends.postgres.tests.server import EMPTY, any_server, create_database, drop_database
 
 Opener = Callable[..., PostgresStorage]
+Databases = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
@@ -21,13 +24,13 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture
-def databases(server: str) -> Iterator[Callable[[object], str]]:
+def databases(server: str) -> Iterator[Databases]:
     """The URL of a database by any name; it is made when it is first asked for, and dropped after the test."""
     made: dict[object, str] = {}
 
-    def database(name: object) -> str:
+    def database(name: object, template: str = EMPTY) -> str:
         if name not in made:
-            made[name] = create_database(server)
+            made[name] = create_database(server, template)
         return made[name]
 
     yield database
@@ -35,8 +38,21 @@ def databases(server: str) -> Iterator[Callable[[object], str]]:
         drop_database(server, url)
 
 
+@pytest.fixture(scope="session")
+def blueprint(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A template with all tables and nothing in them: to copy it takes a quarter of the time that making them does."""
+    url = create_database(server)
+    settings = PostgresStorage.Settings(url=SecretStr(url))
+    storage = PostgresStorage(settings, make_context(tmp_path_factory.mktemp("blueprint"), "postgres"))
+    with storage._write():
+        pass
+    storage.candle_close()
+    yield urlsplit(url).path[1:]
+    drop_database(server, url)
+
+
 @pytest.fixture
-def url(databases: Callable[[object], str]) -> str:
+def url(databases: Databases) -> str:
     """An empty database."""
     return databases("")
 

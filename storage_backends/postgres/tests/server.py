@@ -17,6 +17,9 @@ from psycopg import sql
 ENVIRONMENT = "CANDLE_TEST_POSTGRES_URL"
 """A URL of a server, with the right to create databases, to be used instead of one of our own."""
 
+EMPTY = "template0"
+"""The template of databases with nothing in them."""
+
 SETTINGS = """
 fsync = off                    # nobody pulls the plug of a test
 max_wal_size = 4GB
@@ -83,10 +86,10 @@ def any_server() -> Iterator[str]:
             yield server.url
 
 
-def create_database(url: str) -> str:
-    """Make an empty database; its URL."""
+def create_database(url: str, template: str = EMPTY) -> str:
+    """Make an empty database, or a copy of another to which nobody is connected; its URL."""
     name = f"candle_test_{uuid.uuid4().hex}"
-    _administer(url, "CREATE DATABASE {} TEMPLATE template0", name)
+    _administer(url, "CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, template)
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
@@ -95,6 +98,6 @@ def drop_database(url: str, database: str) -> None:
     _administer(url, "DROP DATABASE IF EXISTS {} WITH (FORCE)", urlsplit(database).path[1:])
 
 
-def _administer(url: str, statement: Any, name: str) -> None:
+def _administer(url: str, statement: Any, *names: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))

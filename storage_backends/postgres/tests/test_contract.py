@@ -9,7 +9,7 @@ from hypothesis import settings
 from candle_hookspecs import COLUMNS, Symbol
 from candle_postgres import PostgresStorage
 from candle_testkit.context import make_context
-from candle_testkit.contracts.storage import StorageContract
+from candle_testkit.contracts.storage import Database, StorageContract
 
 
 def open_at(url: str, folder: Path) -> PostgresStorage:
@@ -20,8 +20,12 @@ class TestPostgres(StorageContract):
     stories = settings(StorageContract.stories, max_examples=8)  # every story takes a database of its own
 
     @pytest.fixture(autouse=True)
-    def _databases(self, databases: Callable[[object], str]) -> None:
-        self.url = databases
+    def _databases(self, databases: Callable[..., str], blueprint: str) -> None:
+        self.url, self.blueprint = databases, blueprint
+
+    def database(self, folder: Path) -> Database:
+        self.url(folder, self.blueprint)  # most examples of hypothesis want one of their own
+        return super().database(folder)
 
     def open(self, folder: Path) -> PostgresStorage:
         return self.opener(folder)()

@@ -187,7 +187,7 @@ def test_analyze_and_vacuum_go_from_table_to_table(storage: PostgresStorage, url
 
 
 def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not true():
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.1)

@@ -1,8 +1,8 @@
 """Markets whose names are hard to tell apart, what may be asked of them, and what a plain loop answers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 from hypothesis import strategies as st
 
@@ -36,7 +36,7 @@ REGISTRATIONS: Final = [Registration(market=one, timeframes=("1m", "1M")) for on
 
 
 _NAMES: Final = (*_PARTS, "native_id", "ccxt_symbol")
-_WAYS: Final = (str, str.upper, str.lower, str.casefold, str.swapcase, str.title)
+_WAYS: Final[tuple[Callable[[str], str], ...]] = (str, str.upper, str.lower, str.casefold, str.swapcase, str.title)
 _any: Final = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4)
 
 
@@ -44,11 +44,12 @@ _any: Final = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max
 def queries(draw: st.DrawFn) -> SymbolQuery:
     """What somebody may ask who knows some of a market's names, spells them in any case, and may err in one."""
     one = draw(st.sampled_from(LISTED))
-    wanted = {name: draw(st.sampled_from(_WAYS))(getattr(one, name)) for name in draw(st.sets(st.sampled_from(_NAMES)))}
+    wanted: dict[str, Any] = {
+        name: draw(st.sampled_from(_WAYS))(getattr(one, name)) for name in draw(st.sets(st.sampled_from(_NAMES)))
+    }
     if wanted and draw(st.integers(0, 3)) == 0:
         wanted[draw(st.sampled_from(sorted(wanted)))] = draw(_any)
     name = wanted.pop("native_id", wanted.pop("ccxt_symbol", None))
-    wanted.pop("ccxt_symbol", None)
     timeframe = draw(st.sampled_from([None, "1m", "1M", "1h"]))
     return SymbolQuery(**wanted, name=name, timeframe=timeframe, status=draw(st.sampled_from([None, None, one.status])))
 

@@ -62,9 +62,9 @@ def one_minute(number: int) -> Registration:
 
 def costs(storage: SqliteStorage) -> list[int]:
     """The steps of SQLite's machine for each of the `QUERIES`, for the numbers of `SYMBOLS`, and to register them."""
-    lookups = [partial(catalogue.find, query=query) for query in QUERIES]
     with storage._read() as connection:
-        read = [steps(connection, one) for one in (*lookups, partial(catalogue.numbers, wanted=SYMBOLS))]
+        read = [steps(connection, partial(catalogue.find, query=query)) for query in QUERIES]
+        read.append(steps(connection, partial(catalogue.numbers, wanted=SYMBOLS)))
     with storage._write() as connection:
         again = [one_minute(number) for number in (3, 5, 7)]
         return [*read, steps(connection, partial(catalogue.register, registrations=again, now=0))]

@@ -30,6 +30,7 @@ from candle_testkit.processes import Nursery
 SECONDS = float(os.environ.get("CANDLE_TEST_READING_SECONDS", "5"))
 READERS = 8
 PAGE = 500
+TURNS = 10  # the least that each does, however little time it was given
 REOPEN = 100  # reads, after which a reader closes the file and opens it again
 
 
@@ -42,7 +43,7 @@ def write(pipe: Connection, folder: Path) -> None:
     storage = opened(folder)
     tasks = itertools.cycle(MaintenanceTask)
     for page in itertools.count(1):
-        if pipe.poll():
+        if page > TURNS and pipe.poll():
             break
         save(storage, page, price=1, at=1)
         save(storage, page // 2, price=page, at=page)
@@ -66,7 +67,7 @@ def read(pipe: Connection, folder: Path, number: int) -> None:
     for _ in range(number):
         next(looks)  # not all at the same
     took: list[float] = []
-    while not pipe.poll():
+    while len(took) < TURNS or not pipe.poll():
         start = time.perf_counter()
         next(looks)(storage)
         took.append(time.perf_counter() - start)
@@ -124,15 +125,14 @@ def test_one_writer_and_eight_readers(tmp_path: Path) -> None:
         writer = writers.fork(tmp_path)
         reading = [readers.fork(tmp_path, number) for number in range(READERS)]
         time.sleep(SECONDS)
-        for child in (*reading, writer):
+        for child in reading:
             child.tell("stop")
-        looks = [child.hear() for child in reading]
+        looks = [child.hear() for child in reading]  # while the writer is still at it
+        writer.tell("stop")
         written = writer.hear()
     took = np.sort(np.concatenate(looks))
     slow = {f"p{share}": f"{np.percentile(took, share) * 1e3:.1f} ms" for share in (50, 99, 100)}
     print(f"{written * 2} writes of {PAGE} rows, {len(took)} looks by {READERS} processes in {SECONDS:g} s: {slow}")
-    assert min(map(len, looks)) > 10, "a reader did not get its turn"
-    assert written > 10, "the writer did not get its turn"
     storage = opened(tmp_path)
     assert storage.candle_count(LoadRead(symbol=SYMBOL)) == written * PAGE
     assert storage.candle_maintain(MaintenanceTask.CHECK).problems == ()

@@ -142,7 +142,7 @@ def test_a_checkpoint_runs_beside_a_write(storage: SqliteStorage) -> None:
     with storage._connections.write():
         done = threading.Thread(target=storage.candle_maintain, args=(MaintenanceTask.CHECKPOINT,))
         done.start()
-        done.join(10)
+        done.join(120)
         assert not done.is_alive(), "the checkpoint waits for the writer"
 
 
