@@ -360,3 +360,28 @@ def test_answers_that_lead_round_to_the_same_question_are_refused() -> None:
         go_round()
     assert len(exchange.requests) <= 10
     assert Spans((Span(21, 60),)) - work.proven, "nothing was believed"
+
+
+def test_of_what_was_not_told_nothing_is_believed() -> None:
+    """An exchange that tells no more than fifty before the end of what it is asked for, and says so."""
+    world = Scenario((0, 10, 40), Span(0, 100), limit=10, anchors=(Anchor.END,))
+    work = WorkList(
+        FetchRequest(markets=(MARKET,), timeframe="any", span=world.wanted, anchor=Anchor.END), Spans(), world.grid,
+        world.able, lambda request: cut(request, world.grid, world.able),
+    )  # fmt: skip
+    found: list[int] = []
+    while window := work.take():
+        span = window.request.span
+        assert span is not None
+        told = Span(max(span.start, span.end - 50), span.end)
+        times = [at for at in world.candles if at in told]
+        found += times
+        columns = {name: np.ones(len(times)) for name in REQUIRED_COLUMNS} | {"open_time": np.array(times, np.int64)}
+        page = Page(
+            request=replace(window.request, span=told, limit=10), batch=CandleBatch.from_columns(columns),
+            proofs=tuple(Proof(Span(at, at + 1), Evidence.BRACKETED) for at in times), asserted=told,
+            answered_at=world.now,
+        )  # fmt: skip
+        work.settle(window, check(page, world.grid, world.able))
+    assert set(found) == set(world.candles)
+    assert not work.missing()

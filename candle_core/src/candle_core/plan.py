@@ -1,7 +1,7 @@
 """What to ask next. A plan is a work-list, made lazily: every answer changes what is left to ask."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
@@ -161,7 +161,7 @@ class WorkList:
         believed: list[Proof] = []
         proves_something = any(proof.span.intersect(window.span) for proof in answer.proofs)
         says_something = proves_something or answer.asserted or answer.open_rows
-        for piece in _before(answer.settled, unknown - self.proven):
+        for piece in self._apart(_before(answer.settled, unknown - self.proven), answer.asserted):
             self._rounds[piece] += 1
             if not says_something or self._rounds[piece] > ROUNDS:
                 raise MalformedAnswerError(f"the answer says nothing of {window.request!s}")
@@ -180,6 +180,13 @@ class WorkList:
                 self._extra.append(self._from_other_end(whole, window.request.anchor))
         self.prove(believed)
         return believed
+
+    def _apart(self, pieces: Spans, asserted: Spans) -> Iterator[Span]:
+        """The pieces, what was asserted of them apart from slots of which nothing was said."""
+        for piece in pieces:
+            silent = [one for one in Spans((piece,)) - asserted if self._grid.count(one)]
+            yield from silent
+            yield from Spans((piece,)) - Spans.of(silent)
 
     def prove(self, proofs: Sequence[Proof]) -> None:
         """Count these stretches as proven: windows inside are never sent."""
