@@ -11,6 +11,10 @@ from candle_hookspecs import CONTRACT_VERSION, Kind, Limit, ProviderCapabilities
 CAUTIOUS_PAGE: Final = 100
 """Candles in an answer, where ccxt does not know."""
 
+CUT: Final[Mapping[str, int]] = {"bitteam": 100, "btcmarkets": 200, "bullish": 100, "mexc": 500, "weex": 100}
+"""Candles that ccxt asks for at most, where its ``features`` say more (4.5.90). Of Bitteam and WEEX no
+number is asked for: with these, an answer that is as long counts as one from which something may have been cut."""
+
 TRADETYPES: Final[Mapping[str, str]] = {"SPOT": "spot", "SWAP": "swap", "FUTURE": "future"}
 """Ours → ccxt's."""
 
@@ -165,7 +169,23 @@ def page_size(exchange: Any, tradetypes: tuple[str, ...]) -> int:
     """Most candles in one answer: the least of what ``features`` says of the kinds of market."""
     features = exchange.features or {}
     told = [limit for one in tradetypes for limit in _limits(features.get(TRADETYPES[one]))]
-    return min(told, default=CAUTIOUS_PAGE)
+    return min(*told, CUT.get(exchange.id, told[0])) if told else CAUTIOUS_PAGE
+
+
+def asked_at_once(exchange: Any, tradetype: str, timeframe: str, most: int) -> int:
+    """How many candles ccxt really asks for where it is given so many: of some fewer, without a word.
+
+    By its source, Bitget alone has bounds for each timeframe, and of contracts one of ninety days.
+    """
+    most = min(most, CUT.get(exchange.id, most))
+    options = exchange.options.get("fetchOHLCV")
+    part = options.get("spot" if tradetype == "SPOT" else "swap") if isinstance(options, Mapping) else None
+    bounds = part.get("maxLimitPerTimeframe") if isinstance(part, Mapping) else None
+    if not isinstance(bounds, Mapping):
+        return most
+    most = min(most, int(bounds.get(timeframe, most)))
+    quarter = 90 * 86_400 // int(exchange.parse_timeframe(timeframe))
+    return most if tradetype == "SPOT" else max(1, min(most, quarter))
 
 
 def limit_of(exchange: Any) -> Limit:

@@ -5,7 +5,7 @@ of it (4.5.90). Rows are taken as the wire had them, before ccxt drops those ear
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
@@ -18,6 +18,7 @@ from candle_hookspecs import (
     Evidence,
     FetchRequest,
     MalformedAnswerError,
+    Market,
     Page,
     Proof,
     Span,
@@ -25,6 +26,7 @@ from candle_hookspecs import (
 )
 
 _FOREVER: Final = 1 << 62
+_DAY: Final = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,26 @@ class Bounded(Paging):
         )
 
 
+class Daily(Bounded):
+    """Bitbank: all of the UTC day that `since` is in, and nothing else, however many are wanted."""
+
+    def page_limit(self, most: int) -> int:
+        """A day of minutes."""
+        return _DAY // 60_000
+
+    def ask(self, request: FetchRequest, step: int, most: int) -> Ask:
+        """The last day of what is wanted. A slot alone beyond is left: who asks again from elsewhere asks that far."""
+        span = _span(request)
+        midnight = max(span.start, span.end - 1 - step) // _DAY * _DAY
+        return Ask(midnight, max(1, _DAY // step))
+
+    def read(self, request: FetchRequest, ask: Ask, heard: Heard, step: int) -> Page:
+        """As of any bounded answer, up to the end of the day."""
+        span, midnight = _span(request), ask.since or 0
+        day = Span(max(span.start, midnight), min(span.end, midnight + _DAY))
+        return super().read(replace(request, span=day), ask, heard, step)
+
+
 class Newest(Paging):
     """The newest so many, whatever is asked; `since` only keeps some of them back.
 
@@ -200,20 +222,42 @@ WAYS: Final[Mapping[str, Paging]] = {
     "forward": Forward(),
     "backward": Backward(),
     "bounded": Bounded(),
+    "daily": Daily(),
     "newest": Newest(),
 }
-"""By the names that a table in the TOML may have."""
+"""By their names, which a table in the TOML may have, too; but for `Daily`, which is Bitbank's alone."""
 
 KNOWN: Final[Mapping[str, str]] = {
     "binance": "forward",
     "binanceus": "forward",
     "binanceusdm": "forward",
+    "bitbank": "daily",
     "bitfinex": "forward",
     "bithumb": "newest",
+    "bitrue": "newest",
+    "bitteam": "newest",
+    "bittrade": "newest",
+    "deepcoin": "newest",
+    "extended": "newest",
+    "gemini": "newest",
     "kraken": "newest",
+    "p2b": "newest",
     "upbit": "backward",
+    "weex": "newest",
 }
 """Exchange → its way, where ccxt's source shows that it is another than `Bounded`."""
+
+_NEWEST_OF_SOME: Final[Mapping[str, Callable[[Market], bool]]] = {
+    "digifinex": lambda market: market.tradetype != "SPOT",
+    "phemex": lambda market: market.settle != market.quote,
+}
+"""Exchange → whether of a market the newest come, where it is bounded of others."""
+
+
+def way_of(exchange: str, market: Market, known: Paging) -> Paging:
+    """The way of one market, where the exchange goes another with others."""
+    of_some = _NEWEST_OF_SOME.get(exchange)
+    return WAYS["newest"] if of_some and of_some(market) else known
 
 
 def _counted(request: FetchRequest, heard: Heard, step: int) -> Page:

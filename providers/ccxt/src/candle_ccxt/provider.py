@@ -10,7 +10,7 @@ from candle_ccxt import describe, state, trades
 from candle_ccxt.calls import COST
 from candle_ccxt.exchange import configuration, metered, redirected
 from candle_ccxt.loading import load
-from candle_ccxt.paging import KNOWN, WAYS, Heard, Paging
+from candle_ccxt.paging import KNOWN, WAYS, Ask, Heard, Paging, way_of
 from candle_ccxt.rows import batch_of
 from candle_ccxt.site import FRESH, Site
 from candle_hookspecs import (
@@ -149,13 +149,27 @@ class CcxtProvider:
         """One answer of `fetch_ohlcv`, read by the exchange's way of paging."""
         exchange, market = self._site.open, request.market
         self._site.listed(request)
-        step = int(exchange.parse_timeframe(request.timeframe)) * 1000
-        ask = self._paging.ask(request, step, self._most)
+        step = self._step(request)
+        ask = self.ask_for(request)
         parameters = {} if ask.until is None else {"until": ask.until}
         with self._site.asked(request, prepaid) as call:
             answer = await exchange.fetch_ohlcv(market.ccxt_symbol, request.timeframe, ask.since, ask.limit, parameters)
         batch = batch_of(answer if call.rows is None else call.rows)
-        return self._paging.read(request, ask, Heard(batch, call.moment, call.size), step)
+        return self.way(market).read(request, ask, Heard(batch, call.moment, call.size), step)
+
+    def ask_for(self, request: FetchRequest) -> Ask:
+        """What `fetch_ohlcv` is asked for by a request for candles."""
+        market, timeframe = request.market, request.timeframe or ""
+        most = describe.asked_at_once(self._site.ccxt, market.tradetype, timeframe, self._most)
+        return self.way(market).ask(request, self._step(request), most)
+
+    def way(self, market: Market) -> Paging:
+        """How its candles are paged; a table in the TOML decides for all of them."""
+        return self._paging if self.settings.paging else way_of(self._id, market, self._paging)
+
+    def _step(self, request: FetchRequest) -> int:
+        """Milliseconds that ccxt takes a candle for."""
+        return int(self._site.ccxt.parse_timeframe(request.timeframe)) * 1000
 
     async def _tickers(self, request: FetchRequest, prepaid: float) -> Page:
         exchange, listed = self._site.open, self._site.listed(request)
