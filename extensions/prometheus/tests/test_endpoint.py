@@ -16,7 +16,7 @@ def test_who_connects_and_asks_nothing_keeps_no_thread(monkeypatch: pytest.Monke
     """As one whose machine was switched off; a process that runs for months meets many."""
     assert endpoint._Silent.timeout == endpoint.PATIENCE
     monkeypatch.setattr(endpoint._Silent, "timeout", 0.05)
-    before = threading.active_count()
+    before = set(threading.enumerate())
     serving = Endpoint(CollectorRegistry(), "127.0.0.1", 0)
     port = int(serving.url.rpartition(":")[2].removesuffix("/metrics"))
     with ExitStack() as stack:
@@ -24,8 +24,8 @@ def test_who_connects_and_asks_nothing_keeps_no_thread(monkeypatch: pytest.Monke
             silent = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=120))
             assert silent.recv(1) == b"", "it is closed by the endpoint"
     serving.close()
-    for thread in threading.enumerate():
-        if "process_request_thread" in thread.name:
-            thread.join(timeout=120)
-    assert threading.active_count() == before
+    begun = set(threading.enumerate()) - before
+    for thread in begun:
+        thread.join(timeout=120)
+    assert not any(thread.is_alive() for thread in begun)
     assert capfd.readouterr().err == ""
