@@ -10,7 +10,7 @@ from candle_hookspecs import Registration
 from candle_postgres import PostgresStorage
 from candle_testkit.context import make_context
 from candle_testkit.contracts.storage.harness import BTC
-from storage_backends.postgres.tests.server import EMPTY, any_server, create_database, drop_database
+from storage_backends.postgres.tests.server import EMPTY, any_server, create_database, drop_database, in_use
 
 Opener = Callable[..., PostgresStorage]
 Databases = Callable[..., str]
@@ -25,11 +25,16 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def databases(server: str) -> Iterator[Databases]:
-    """The URL of a database by any name; it is made when it is first asked for, and dropped after the test."""
+    """The URL of a database by any name; it is made when it is first asked for, and dropped after the test.
+
+    Copies are dropped as soon as nobody is connected to them and another is wanted.
+    """
     made: dict[object, str] = {}
 
     def database(name: object, template: str = EMPTY) -> str:
         if name not in made:
+            for left in [one for one in made if template != EMPTY and not in_use(made[one])]:
+                drop_database(server, made.pop(left))  # files so young were never written to the disk
             made[name] = create_database(server, template)
         return made[name]
 

@@ -98,6 +98,13 @@ def drop_database(url: str, database: str) -> None:
     _administer(url, "DROP DATABASE IF EXISTS {} WITH (FORCE)", urlsplit(database).path[1:])
 
 
+def in_use(database: str) -> bool:
+    """Whether anybody is connected to it."""
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with psycopg.connect(database) as connection:
+        return connection.execute(others).fetchone() != (0,)
+
+
 def _administer(url: str, statement: Any, *names: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
