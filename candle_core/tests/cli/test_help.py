@@ -1,7 +1,14 @@
 """What the command line says of itself, and how it meets what it does not know."""
 
+import fcntl
+import os
+import signal
+import struct
 import subprocess
+import termios
+import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -64,3 +71,30 @@ def test_a_closed_pipe_is_quiet(config: Path, candle: Candle) -> None:
     done = subprocess.run(["bash", "-c", script], cwd=config.parent, capture_output=True, text=True, check=False)
     assert done.stdout.startswith("open_time,")
     assert (done.stdout.count("\n"), done.stderr, done.returncode) == (1, "", 141)
+
+
+def test_a_pipe_gets_all_of_it_where_python_does_not_buffer(config: Path, candle: Candle) -> None:
+    """As in many containers; a process that is stopped in the middle of a write is told that less was taken."""
+    week = ("--start", "2024-01-01", "--end", "2024-01-08")
+    assert candle("collect", "BINANCE", "SPOT", "BTC/USDT", "1m", *week).code == 0
+    words = [COMMAND, "load", "BINANCE", "SPOT", "BTC/USDT", "1m", "--format", "csv"]
+    whole = subprocess.run(words, capture_output=True, check=True).stdout
+    assert whole.count(b"\n") == 1 + 7 * 1440
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        until_full(process.stdout)
+        process.send_signal(signal.SIGSTOP)
+        process.send_signal(signal.SIGCONT)
+        assert process.stdout.read() == whole
+    assert process.returncode == 0
+
+
+def until_full(pipe: IO[bytes]) -> None:
+    """Wait until whoever writes to it waits: it holds much, and for a while no more of it."""
+    held, looks, deadline = 0, 0, time.monotonic() + 120
+    while looks < 20:
+        assert time.monotonic() < deadline
+        before, held = held, struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
+        looks = looks + 1 if held == before > 0 else 0
+        time.sleep(0.02)

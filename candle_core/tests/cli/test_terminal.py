@@ -9,13 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from candle_testkit.sandbox import Sandbox
+
 from .conftest import COMMAND, seen, terminal
 
 FOUR_DAYS = ("collect", "BINANCE", "SPOT", "BTC/USDT", "1m", "--start", "2024-01-28", "--end", "2024-02-01")
+LAST_PAGE = "2024-01-31T12:00"
 DAY = ("load", "BINANCE", "SPOT", "BTC/USDT", "1m", "--count", "5")
 
 
-def test_a_bar_is_drawn_and_the_document_stays_clean(config: Path) -> None:
+@pytest.mark.usefixtures("config")
+def test_a_bar_is_drawn_and_the_document_stays_clean(sandbox: Sandbox) -> None:
+    sandbox.faults.script("slow", at=LAST_PAGE, seconds=3.0)  # a bar is drawn ten times a second
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
     with terminal(100) as (ours, theirs):
         process = subprocess.Popen(
@@ -29,7 +34,9 @@ def test_a_bar_is_drawn_and_the_document_stays_clean(config: Path) -> None:
     assert re.search(r"BTC/USDT ━+.* \d+% +[\d,]+ candles", drawn), drawn
 
 
-def test_a_bar_is_drawn_while_candles_stream_elsewhere(config: Path) -> None:
+@pytest.mark.usefixtures("config")
+def test_a_bar_is_drawn_while_candles_stream_elsewhere(sandbox: Sandbox) -> None:
+    sandbox.faults.script("slow", at=LAST_PAGE, seconds=3.0)  # a bar is drawn ten times a second
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
     with terminal(100) as (ours, theirs):
         words = [COMMAND, "stream", *FOUR_DAYS[1:]]

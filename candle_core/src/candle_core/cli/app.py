@@ -1,6 +1,7 @@
 """The ``candle`` group: which commands there are, and what the process ends with."""
 
 import difflib
+import io
 import keyword
 import os
 import sys
@@ -115,6 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for closed in [name for name in ("stdout", "stderr") if getattr(sys, name) is None]:
         # So Python says it; and the next file that is opened, perhaps the database, would take the stream's number.
         setattr(sys, closed, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+    _write_all()
     code = run(words)
     sys.exit(code)
 
@@ -132,6 +134,19 @@ def run(words: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the one place where every error becomes a line and an exit code
         return report(error, as_json="--json" in words)
     return code if isinstance(code, int) else 0
+
+
+def _write_all() -> None:
+    """Let standard output lose nothing where ``PYTHONUNBUFFERED`` is set, as in many containers.
+
+    Python then writes each piece once, and does not look how much of it a pipe took before a signal came.
+    """
+    out = sys.stdout
+    if isinstance(out, io.TextIOWrapper) and isinstance(out.buffer, io.RawIOBase):
+        encoding, errors = out.encoding, out.errors
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(out.detach()), encoding, errors, line_buffering=True, write_through=True
+        )
 
 
 def _foreign_commands() -> dict[str, str]:
