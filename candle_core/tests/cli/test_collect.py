@@ -81,6 +81,11 @@ def test_the_newest_by_count(candle: Candle) -> None:
     assert entry["time_range"] == ["2024-02-28T00:00:00Z", "2024-03-01T00:00:00Z"]
 
 
+def test_what_is_still_to_come_is_said(candle: Candle) -> None:
+    outcome = candle("collect", "BINANCE", "SPOT", "BTC/USDT", "1m", "--start", "2030-01-01")
+    assert (outcome.code, outcome.err) == (0, "candle: BTC/USDT: no candle of this range has closed yet\n")
+
+
 def test_the_same_symbol_typed_twice_is_one(candle: Candle) -> None:
     outcome = candle("collect", "BINANCE", "SPOT", "BTC/USDT", "BTC/USDT", "1h", "--count", "5", "--json")
     assert len(outcome.document["symbols"]) == 1

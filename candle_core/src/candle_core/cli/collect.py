@@ -127,6 +127,8 @@ def _remarks(outcome: Outcome[CollectionSummary]) -> Sequence[str]:
     summary = outcome.result
     if not isinstance(summary, CollectionSummary):
         return [one_line(summary)]
+    if summary.time_range[0] == summary.time_range[1]:
+        return ["no candle of this range has closed yet"]
     if not (late := summary.overlap_analysis_results["pending"]):
         return summary.problems
     pending = f"{late:,} of the newest slots may yet be filled; the next run asks again"
