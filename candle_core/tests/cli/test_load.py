@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 from collections import defaultdict
 from datetime import UTC, datetime
@@ -196,12 +197,15 @@ def test_parquet_without_pyarrow_names_the_line_that_installs_it(shell: Candle, 
     assert not (folder / "btc.parquet").exists()
 
 
-def test_a_full_disk_is_one_line() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("form", [("--format", "csv"), ("--json",)])
+def test_a_full_disk_is_one_line(form: tuple[str, ...], unbuffered: str) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     with Path("/dev/full").open("w") as full:
-        words = [COMMAND, *BTC, "--format", "csv"]
-        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+        words = [COMMAND, *BTC, *form]
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment)
     assert done.returncode == 2
     assert done.stderr == "candle: cannot read or write 'standard output': No space left on device\n"
 

@@ -128,11 +128,14 @@ def run(words: Sequence[str]) -> int:
             code = candle.main(list(words) or ["--help"], prog_name="candle", standalone_mode=False)
         sys.stdout.flush()
     except (BrokenPipeError, PipeClosed):
-        # Python flushes standard output once more when it ends; let that go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go()
         return PIPE_CLOSED
     except Exception as error:  # noqa: BLE001 - the one place where every error becomes a line and an exit code
-        return report(error, as_json="--json" in words)
+        code = report(error, as_json="--json" in words)
+        try:
+            sys.stdout.flush()
+        except OSError:  # the error is this one, and told
+            _let_go()
     return code if isinstance(code, int) else 0
 
 
@@ -143,10 +146,14 @@ def _write_all() -> None:
     """
     out = sys.stdout
     if isinstance(out, io.TextIOWrapper) and isinstance(out.buffer, io.RawIOBase):
-        encoding, errors = out.encoding, out.errors
-        sys.stdout = io.TextIOWrapper(
-            io.BufferedWriter(out.detach()), encoding, errors, line_buffering=True, write_through=True
+        sys.stdout = open(  # noqa: SIM115 - it is open as long as the process is
+            out.fileno(), "w", buffering=1, encoding=out.encoding, errors=out.errors, closefd=False
         )
+
+
+def _let_go() -> None:
+    """Let what cannot be written go nowhere. Python flushes standard output once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _foreign_commands() -> dict[str, str]:

@@ -7,7 +7,7 @@ import signal
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import click
@@ -64,7 +64,8 @@ def report(error: Exception, *, as_json: bool) -> int:
         traceback.print_exception(scrubbed(error))
     click.echo(f"candle: {one_line(error)}{_advice(error)}", err=True)
     if as_json:
-        click.echo(json.dumps({"error": describe(error)}, ensure_ascii=False))
+        with suppress(OSError):  # standard error has it, whether or not this can be written
+            click.echo(json.dumps({"error": describe(error)}, ensure_ascii=False))
     return exit_code(error)
 
 
