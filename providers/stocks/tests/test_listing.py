@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from candle_hookspecs import AuthenticationError, ConfigError, MalformedAnswerError, MarketStatus, RateLimitedError
@@ -206,11 +206,13 @@ def names_of(quotes: Sequence[Quote]) -> list[str]:
 
 
 changes = st.lists(
-    st.tuples(st.sampled_from(["add", "remove"]), st.integers(0, 99_999), st.integers(1, 60)), max_size=4
+    st.tuples(st.sampled_from(["add", "remove"]), st.integers(0, 99_999), st.integers(1, 60)), max_size=2
 )
 
 
-@given(st.integers(0, 900), st.lists(changes, max_size=4))
+@given(st.integers(0, 900), st.lists(changes, max_size=3))
+@example(251, [[("remove", 0, 98)], [("remove", 0, 152)]])  # all of the first page goes
+@example(278, [[("remove", 88825, 39), ("add", 0, 16)]])  # the end comes nearer, and the beginning moves away
 def test_what_is_there_all_the_time_is_found_once(number: int, between: list[list[tuple[str, int, int]]]) -> None:
     """Before the second, third … page stocks come or go, so many in a row and anywhere."""
     listed = [f"{place:06}" for place in range(0, number * 100, 100)]

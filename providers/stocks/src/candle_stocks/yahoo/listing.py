@@ -144,13 +144,15 @@ def walk(ask: Callable[[int], Page]) -> list[Quote]:
         page = ask(offset)
         pages, most = pages + 1, most or 2 * (page.total // PAGE) + _FRUITLESS + 1
         new = {quote.symbol: quote for quote in page.quotes if quote.symbol not in found}
-        if found and not any(quote.symbol in found for quote in page.quotes):
-            # All that we know moved to the front: what lies between is not known.
+        if found and offset and not any(quote.symbol in found for quote in page.quotes):
+            # All that we know moved to the front, or is gone: what lies between is not known.
             offset, fruitless = max(offset - PAGE // 2, 0), fruitless + 1
             continue
         found |= new
         if page.start + len(page.quotes) >= page.total and (new or len(found) >= page.total):
             return list(found.values())
+        if fruitless == _FRUITLESS and not new and offset == page.start == page.total - len(page.quotes):
+            return list(found.values())  # the end, as often as it is asked for; others have come before it meanwhile
         if pages >= most:
             raise MalformedAnswerError(f"the listing grows while it is read: {len(found)} of {page.total} so far")
         if new:
