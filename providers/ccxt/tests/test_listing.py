@@ -31,6 +31,7 @@ from candle_hookspecs import (
 from candle_testkit.context import make_context
 from candle_testkit.sandbox import MarketConfig, Sandbox, SandboxConfig
 from providers.ccxt.tests.ccxt_source import read_and_written
+from providers.ccxt.tests.servers import served
 
 KEY, SECRET, PHRASE = "planted-key", "cGxhbnRlZC1zZWNyZXQ=", "planted-phrase"
 NOW: Final = "2024-03-10"
@@ -91,15 +92,8 @@ async def serving(answer: Callable[[web.Request], web.Response]) -> AsyncIterato
         sent.append(f"{request.method} {request.path_qs} {sorted(request.headers.items())} {body}")
         return answer(request)
 
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", handle)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", sent
-    finally:
-        await runner.cleanup()
+    async with served(handle) as url:
+        yield url, sent
 
 
 LISTED_FOR_NOBODY_ELSE: Final = {"alpaca", "mudrex"}

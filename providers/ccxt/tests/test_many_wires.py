@@ -12,6 +12,7 @@ from aiohttp import web
 from candle_ccxt.provider import CcxtProvider
 from candle_hookspecs import FetchRequest, Kind, MarketQuery, Span
 from candle_testkit.context import OpenGate, make_context
+from providers.ccxt.tests.servers import served
 from providers.ccxt.tests.wires import WIRES, Candle, Wire
 
 DAY: Final = Span.of("2024-03-10", "2024-03-11")
@@ -39,15 +40,8 @@ async def serving(wire: Wire, changes: Mapping[str, Any] = {}) -> AsyncIterator[
         ]
         return web.json_response(found[0]) if found else web.json_response({"asked": asked}, status=404)
 
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", handle)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", sent
-    finally:
-        await runner.cleanup()
+    async with served(handle) as url:
+        yield url, sent
 
 
 def build(tmp_path: Path, name: str, url: str, gate: OpenGate | None = None, **table: Any) -> CcxtProvider:

@@ -37,6 +37,7 @@ from candle_hookspecs import (
 )
 from candle_testkit.context import OpenGate, make_context
 from candle_testkit.sandbox import Limits, MarketConfig, Sandbox, SandboxConfig
+from providers.ccxt.tests.servers import served
 
 NOW: Final = "2024-03-10T12:34:30.500"
 DAY: Final = Span.of("2024-01-20", "2024-01-21")
@@ -417,16 +418,8 @@ async def serving(answer: Callable[[web.Request], Any], at: str = "instruments")
         response: web.StreamResponse = await answer(request)
         return response
 
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", handle)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with served(handle) as url:
+        yield url
 
 
 async def test_requests_under_way_together_keep_their_own_clocks(opened: Opened) -> None:

@@ -22,6 +22,7 @@ from candle_ccxt.provider import CcxtProvider
 from candle_core import Candles
 from candle_hookspecs import CandleBatch, ConfigError, FetchRequest, Span, to_ms
 from candle_testkit.context import make_context
+from providers.ccxt.tests.servers import served
 from providers.ccxt.tests.test_markets import structure
 from providers.ccxt.tests.wires import WIRES
 
@@ -120,18 +121,10 @@ async def asking(name: str, listing: Mapping[str, Any], klines: Callable[[web.Re
     async def handle(request: web.Request) -> web.StreamResponse:
         return web.json_response(listing[request.path] if request.path in listing else klines(request))
 
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", handle)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with served(handle) as url:
         table = {"plugin": "ccxt", "rest_url": url, "tradetypes": ["SPOT"], "timeout": 60}
         async with candle_core.open({"storage": {"backend": "memory"}, "providers": {name: table}}) as candles:
             yield candles
-    finally:
-        await runner.cleanup()
 
 
 async def collected(candles: Candles, name: str, market: str, timeframe: str, start: int, end: int) -> list[int]:
