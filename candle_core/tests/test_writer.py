@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from candle_core.dispatch import Dispatch, StorageHooks
-from candle_core.writer import Writer
+from candle_core.writer import Schedule, Writer
 from candle_hookspecs import (
     REQUIRED_COLUMNS,
     Answer,
     CandleBatch,
+    MaintenanceTask,
     SaveReceipt,
     SaveWrite,
     StorageCapabilities,
@@ -211,3 +212,17 @@ async def test_what_falls_due_behind_a_long_transaction_costs_nothing_until_it_e
     assert database.stored == [0, 1]
     later = target.put(answer(2), 2, fill=10, size=1, wait=0.01)
     await asyncio.wait_for(later.done, 120)
+
+
+async def test_upkeep_that_a_database_does_not_know_is_a_line_in_the_log(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    target = writer(database)
+    schedule = Schedule(target)
+    schedule.start()
+    await target.save(answer(0))
+    schedule.hasten(MaintenanceTask.COMPACT)
+    await schedule.stop()
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "candle.writer"]
+    assert said.startswith("compact was not done: ")
+    assert "candle_maintain" in said

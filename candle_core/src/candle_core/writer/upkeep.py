@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from candle_core.writer.writer import Writer
-from candle_hookspecs import MaintenanceTask, StorageError
+from candle_hookspecs import CandleError, MaintenanceTask
 
 _log: Final = logging.getLogger("candle.writer")
 
@@ -67,7 +67,7 @@ class Schedule:
     async def _run(self, task: MaintenanceTask) -> None:
         try:
             report = await self._writer.maintain(task)
-        except StorageError as error:
+        except CandleError as error:  # a plugin's own mistakes, too
             _log.warning("%s was not done: %s", task.value, error)
         else:
             self.last[task] = datetime.now(UTC)
